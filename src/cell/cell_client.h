@@ -1,0 +1,79 @@
+// CellClient: how a front end reaches the lanes of a cell. Two implementations: LocalCell (calls within the process)
+// and, later, RPC.
+//
+// Threading: any core may call; the result arrives on the calling core.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "base/ids.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "env/core.h"
+#include "journal/fragment.h"
+#include "journal/journal.h"
+
+namespace weir::cell {
+
+// Why a lane refused, beyond what ErrorCode says.
+enum class Refusal : std::uint8_t {
+  none,
+  throttled,          // over the shard's rate: ProvisionedThroughputExceededException
+  shard_closed,       // split or merged: look the key up in a newer map and go there
+  not_mine,           // this lane does not know the shard: the caller's map or the lane's is behind
+  unavailable,        // recovering, full, or draining: retryable
+  failed,             // the commit or read failed: InternalFailure
+};
+
+struct AppendRequest {
+  journal::Fragment fragment;                  // all records of the request for one shard
+  std::optional<RecordIndex> above;            // SequenceNumberForOrdering: numbers must be greater than this
+};
+
+struct AppendReply {
+  Refusal refusal = Refusal::none;
+  RecordIndex first_index;  // the others follow by one
+  WallTime arrival;
+  std::string reason;       // for the log, when refused
+  std::optional<journal::Fragment> returned;  // when not appended: the fragment back, to be sent elsewhere
+};
+
+struct ReadReply {
+  Refusal refusal = Refusal::none;
+  journal::ReadResult result;
+  std::int64_t behind_ms = 0;  // MillisBehindLatest at the position after the last record returned
+  bool shard_ended = false;    // closed, and `result.next` is past its last record
+  std::string reason;
+};
+
+// What an iterator may start from.
+enum class StartFrom : std::uint8_t { trim_horizon, latest, timestamp };
+
+struct LocateReply {
+  Refusal refusal = Refusal::none;
+  RecordIndex position;
+  std::string reason;
+};
+
+class CellClient {
+ public:
+  CellClient() = default;
+  CellClient(const CellClient&) = delete;
+  CellClient& operator=(const CellClient&) = delete;
+  virtual ~CellClient() = default;
+
+  // Appends to one lane; one reply per request, in order. Each fragment is accepted or refused on its own; the accepted
+  // ones are acknowledged only when durable.
+  [[nodiscard]] virtual env::Task<std::vector<AppendReply>> append(env::Core& caller, LaneId lane,
+                                                                   std::vector<AppendRequest> requests) = 0;
+  // Counts as one GetRecords call of the shard.
+  [[nodiscard]] virtual env::Task<ReadReply> read(env::Core& caller, LaneId lane, journal::ReadRequest request) = 0;
+  // Finds where an iterator starts; counts as one GetShardIterator call of the shard. `time` for StartFrom::timestamp.
+  [[nodiscard]] virtual env::Task<LocateReply> locate(env::Core& caller, LaneId lane, ShardKey shard, StartFrom from,
+                                                      WallTime time) = 0;
+};
+
+}  // namespace weir::cell

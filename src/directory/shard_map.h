@@ -1,0 +1,86 @@
+// ShardMap: the versioned, immutable table that routes every request: streams, shards, hash ranges, lanes, limits.
+//
+// A map is built by the directory and published whole; whoever holds one may read it from any core for as long as it
+// holds the pointer.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "base/hash_key.h"
+#include "base/ids.h"
+#include "base/time.h"
+
+namespace weir::directory {
+
+enum class StreamStatus : std::uint8_t { creating, active, updating, deleting };
+enum class StreamMode : std::uint8_t { provisioned, on_demand };
+
+// Streams are named within an account and a Region.
+struct StreamScope {
+  std::string account;  // 12 digits
+  std::string region;
+  friend auto operator<=>(const StreamScope&, const StreamScope&) = default;
+};
+
+struct Shard {
+  ShardIndex index;
+  HashKey first_hash;  // inclusive
+  HashKey last_hash;   // inclusive
+  std::optional<ShardIndex> parent;
+  std::optional<ShardIndex> adjacent_parent;
+  std::vector<ShardIndex> children;  // after a split or merge
+  WallTime created;
+  std::optional<WallTime> closed;
+  LaneId lane;
+  [[nodiscard]] bool is_open() const noexcept { return !closed.has_value(); }
+};
+
+struct Stream {
+  StreamId id;
+  StreamScope scope;
+  std::string name;
+  StreamStatus status = StreamStatus::creating;
+  StreamMode mode = StreamMode::provisioned;
+  WallTime created;
+  std::uint32_t retention_hours = 24;
+  std::uint32_t record_bytes_max = 1048576;
+  std::vector<Shard> shards;               // not expired, rising index
+  std::vector<std::uint32_t> open_by_hash; // positions in `shards` of the open ones, by rising hash range
+  std::map<std::string, std::string> tags;
+
+  // The open shard that owns `key`; null when there is none (the stream is being created).
+  [[nodiscard]] const Shard* open_shard_for(HashKey key) const noexcept;
+  [[nodiscard]] const Shard* find_shard(ShardIndex index) const noexcept;
+  [[nodiscard]] std::size_t open_shard_count() const noexcept { return open_by_hash.size(); }
+  [[nodiscard]] ShardKey key_of(const Shard& shard) const noexcept { return {id, shard.index}; }
+};
+
+class ShardMap {
+ public:
+  [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
+  // Null when there is no such stream.
+  [[nodiscard]] std::shared_ptr<const Stream> find(std::string_view account, std::string_view region,
+                                                   std::string_view name) const;
+  [[nodiscard]] std::shared_ptr<const Stream> find(StreamId id) const;
+  // Streams of one scope by rising name (bytewise); null when the scope has none.
+  using StreamsByName = std::map<std::string, std::shared_ptr<const Stream>, std::less<>>;
+  [[nodiscard]] const StreamsByName* streams_of(const StreamScope& scope) const;
+  [[nodiscard]] const absl::flat_hash_map<StreamId, std::shared_ptr<const Stream>>& all() const noexcept { return by_id_; }
+
+ private:
+  friend class ShardMapBuilder;
+  std::uint64_t version_ = 0;
+  std::map<StreamScope, StreamsByName> by_name_;
+  absl::flat_hash_map<StreamId, std::shared_ptr<const Stream>> by_id_;
+};
+
+using ShardMapPointer = std::shared_ptr<const ShardMap>;
+
+}  // namespace weir::directory

@@ -1,0 +1,68 @@
+// Network: byte streams. TLS and HTTP are built on top of this in src/net and therefore run in a simulation too.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/bytes.h"
+#include "base/result.h"
+#include "base/time.h"
+#include "env/task.h"
+
+namespace weir::env {
+
+// A numeric IPv4 or IPv6 address and a port. Port 0 in listen() asks for any free port.
+struct Endpoint {
+  std::string address;
+  std::uint16_t port = 0;
+  [[nodiscard]] bool is_loopback() const noexcept;  // 127.0.0.0/8 or ::1
+  friend bool operator==(const Endpoint&, const Endpoint&) = default;
+};
+[[nodiscard]] std::string to_string(const Endpoint& endpoint);  // "127.0.0.1:4567", "[::1]:4567"
+
+// One connected stream. Belongs to one core. At most one read and one write at a time.
+class Connection {
+ public:
+  Connection() = default;
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  virtual ~Connection() = default;
+
+  // Reads at least one byte, at most out.size(); 0 when the peer has finished sending. Errors: timeout, closed, io.
+  [[nodiscard]] virtual Task<Result<std::size_t>> read_some(MutableBytes out, MonotonicTime deadline) = 0;
+  // Writes all of `parts`, in order. Errors: timeout, closed, io.
+  [[nodiscard]] virtual Task<Result<void>> write_all(std::span<const BytesView> parts, MonotonicTime deadline) = 0;
+  // Ends both directions; a read or write in flight comes back with `closed`. May be called more than once.
+  virtual void close() noexcept = 0;
+  [[nodiscard]] virtual const Endpoint& peer() const noexcept = 0;
+};
+
+// An accepted connection that no core owns yet. Moves between cores.
+class PendingConnection {
+ public:
+  virtual ~PendingConnection() = default;
+};
+
+class Listener {
+ public:
+  virtual ~Listener() = default;
+  // The next connection. Errors: closed after close(); limit_exceeded when descriptors ran out (wait, then go on); io.
+  [[nodiscard]] virtual Task<Result<std::unique_ptr<PendingConnection>>> accept() = 0;
+  virtual void close() noexcept = 0;
+  [[nodiscard]] virtual const Endpoint& local() const noexcept = 0;  // with the port that the system chose
+};
+
+class Network {
+ public:
+  virtual ~Network() = default;
+  // Errors: already_exists when the port is taken, io. The listener belongs to the calling core.
+  [[nodiscard]] virtual Task<Result<std::unique_ptr<Listener>>> listen(Endpoint endpoint, std::uint32_t backlog) = 0;
+  // Makes an accepted connection this core's own. TCP_NODELAY is on.
+  [[nodiscard]] virtual std::unique_ptr<Connection> adopt(std::unique_ptr<PendingConnection> pending) = 0;
+  // Errors: unavailable when nobody listens, timeout, io.
+  [[nodiscard]] virtual Task<Result<std::unique_ptr<Connection>>> connect(Endpoint endpoint, MonotonicTime deadline) = 0;
+};
+
+}  // namespace weir::env

@@ -1,0 +1,34 @@
+// Runtime: all cores of one process, real or simulated.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "env/core.h"
+
+namespace weir::env {
+
+class Runtime {
+ public:
+  Runtime() = default;
+  Runtime(const Runtime&) = delete;
+  Runtime& operator=(const Runtime&) = delete;
+  virtual ~Runtime() = default;
+
+  [[nodiscard]] virtual std::uint32_t core_count() const noexcept = 0;
+  [[nodiscard]] virtual Core& core(std::uint32_t index) noexcept = 0;
+
+  // Starts `main` on core 0 and runs every loop until it ends; then every loop stops. Call once, from the thread that
+  // made the runtime. Returns main's exit code.
+  [[nodiscard]] virtual int run(std::function<Task<int>()> main) = 0;
+};
+
+struct RealRuntimeOptions {
+  std::uint32_t cores = 1;               // event loops, one thread each
+  std::uint32_t blocking_threads = 2;    // for files and other calls that block, shared by all cores
+};
+// Threads: exactly cores + blocking_threads, made here and never again.
+[[nodiscard]] std::unique_ptr<Runtime> make_real_runtime(const RealRuntimeOptions& options);
+
+}  // namespace weir::env

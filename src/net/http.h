@@ -1,0 +1,57 @@
+// HTTP as Weir's upper floors see it: requests and responses, whatever version carried them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/bytes.h"
+#include "env/network.h"
+#include "env/task.h"
+
+namespace weir::net {
+
+// Bytes past the end of a request body that may be read (never interpreted): parsers with wide loads need them.
+inline constexpr std::size_t body_padding_bytes = 64;
+
+struct HeaderField {
+  std::string_view name;   // lower case
+  std::string_view value;  // without surrounding blanks
+};
+
+// One whole request. Header views point into memory that the request owns. Moves, never copies.
+struct HttpRequest {
+  std::string_view method;
+  std::string_view path;    // before '?', as sent
+  std::string_view query;   // after '?', as sent, without it
+  std::vector<HeaderField> headers;  // in the order sent; for HTTP/2 ":authority" appears as "host" too
+  MutableBytes body;        // body_padding_bytes readable bytes follow; the handler may overwrite it (decode in place)
+  std::uint8_t http_major = 1;
+  bool over_tls = false;
+  bool peer_is_loopback = false;
+
+  [[nodiscard]] std::optional<std::string_view> header(std::string_view lower_case_name) const noexcept;
+};
+
+struct HttpResponse {
+  std::uint16_t status = 200;
+  std::vector<std::pair<std::string_view, std::string>> headers;  // names are literals, lower case or as they should appear
+  std::string body;
+};
+
+// Serves requests. One instance serves all connections of one core; called on that core.
+class HttpHandler {
+ public:
+  virtual ~HttpHandler() = default;
+  // `request` lives until the returned task ends.
+  [[nodiscard]] virtual env::Task<HttpResponse> handle(HttpRequest& request) = 0;
+  // A request that the transport itself refuses (413 body too large, 400 malformed, 431 headers too large): the
+  // handler gives the refusal its service's form.
+  [[nodiscard]] virtual HttpResponse refuse(std::uint16_t status) = 0;
+};
+
+}  // namespace weir::net
