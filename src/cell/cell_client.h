@@ -6,7 +6,7 @@
 
 #include <cstdint>
 #include <optional>
-#include <variant>
+#include <string>
 #include <vector>
 
 #include "base/ids.h"
@@ -26,6 +26,7 @@ enum class Refusal : std::uint8_t {
   not_mine,           // this lane does not know the shard: the caller's map or the lane's is behind
   unavailable,        // recovering, full, or draining: retryable
   failed,             // the commit or read failed: InternalFailure
+  above_out_of_range, // AppendRequest::above is past every number this lane can have given: InvalidArgument
 };
 
 struct AppendRequest {

@@ -31,7 +31,8 @@ class Timer {
   Timer() = default;
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
-  virtual ~Timer() = default;  // the owner disarms first; destroying an armed timer is a bug and asserts in the queue
+  // The owner disarms first: destroying an armed timer is a bug.
+  virtual ~Timer() { WEIR_ASSERT_NOTE(heap_position_ == not_armed, "a timer must be disarmed before it goes"); }
   virtual void on_expiry() = 0;
 
  private:

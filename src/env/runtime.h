@@ -5,6 +5,7 @@
 #include <functional>
 #include <memory>
 
+#include "base/metrics.h"
 #include "env/core.h"
 
 namespace weir::env {
@@ -27,8 +28,10 @@ class Runtime {
 struct RealRuntimeOptions {
   std::uint32_t cores = 1;               // event loops, one thread each
   std::uint32_t blocking_threads = 2;    // for files and other calls that block, shared by all cores
+  MetricsRegistry* metrics = nullptr;    // where the runtime declares its own; may be null, must outlive the runtime
 };
-// Threads: exactly cores + blocking_threads, made here and never again.
+// Threads: exactly cores + blocking_threads, the caller of run() among them. run() starts them and joins them before it
+// returns; none is made in between. SIGPIPE is ignored from here on.
 [[nodiscard]] std::unique_ptr<Runtime> make_real_runtime(const RealRuntimeOptions& options);
 
 }  // namespace weir::env

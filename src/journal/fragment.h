@@ -27,6 +27,8 @@ struct RecordView {
   BytesView data;
 };
 
+class FragmentView;
+
 // An encoded fragment that owns its bytes. Move-only. Any one thread at a time.
 class Fragment {
  public:
@@ -45,6 +47,8 @@ class Fragment {
   void stamp(RecordIndex first, WallTime arrival) noexcept;
   [[nodiscard]] RecordIndex first_index() const noexcept;  // after stamp()
   [[nodiscard]] WallTime arrival() const noexcept;         // after stamp()
+  // What a reader sees, without checking the bytes again. After stamp(); lives as long as this fragment's bytes.
+  [[nodiscard]] FragmentView view() const noexcept;
 
  private:
   friend class FragmentBuilder;
@@ -84,6 +88,8 @@ class FragmentView {
   [[nodiscard]] std::uint32_t record_count() const noexcept { return record_count_; }
   [[nodiscard]] WallTime arrival() const noexcept { return arrival_; }
   [[nodiscard]] std::size_t stored_bytes() const noexcept { return stored_bytes_; }
+  // Data plus partition key bytes of all records.
+  [[nodiscard]] std::uint64_t payload_bytes() const noexcept { return payload_bytes_; }
 
   // Calls visit(const RecordView&) for each record in order until it returns false.
   template <class Visitor>
@@ -97,11 +103,15 @@ class FragmentView {
   }
 
  private:
+  friend class Fragment;
+  [[nodiscard]] static FragmentView from_header(BytesView bytes) noexcept;
+  [[nodiscard]] bool records_fit() const noexcept;
   void decode_next(std::size_t& position, std::uint32_t ordinal, RecordView& record) const noexcept;
   ShardKey shard_;
   RecordIndex first_index_;
   std::uint32_t record_count_ = 0;
   WallTime arrival_;
+  std::uint32_t payload_bytes_ = 0;
   std::size_t stored_bytes_ = 0;
   BytesView records_;
 };

@@ -1,0 +1,252 @@
+#!/usr/bin/env python3
+"""Runs suites of tests, keeps their logs in build/test-logs, and ends with one line: `N passed, M failed`.
+
+Suites: checks, conformance, kill, unit, asan, tsan, fuzz; `all` is the set that continuous integration runs.
+"""
+import argparse
+import os
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+LOGS = ROOT / "build" / "test-logs"
+PYTHON = ROOT / "build" / "clients" / "python" / "bin" / "python"
+CORES = os.cpu_count() or 1
+TEST_PROGRAM_TIMEOUT_S = 900
+PYTHON_SUITE_TIMEOUT_S = 1500
+
+# The fuzz targets are part of the asan build: one build serves both.
+ALL = ["checks", "conformance", "kill", "asan", "fuzz", "tsan"]
+
+SANITIZER_ENVIRONMENT = {
+    "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1:"
+                    "abort_on_error=0:allocator_may_return_null=0",
+    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+    "TSAN_OPTIONS": f"halt_on_error=1:second_deadlock_stack=1:suppressions={ROOT}/tests/tsan-suppressions.txt",
+    "ASAN_SYMBOLIZER_PATH": "/usr/bin/llvm-symbolizer-19",
+}
+
+
+@dataclass
+class Outcome:
+    name: str
+    passed: int = 0
+    failed: int = 0
+    skipped: int = 0
+    notes: list = field(default_factory=list)
+
+    def add(self, other):
+        self.passed += other.passed
+        self.failed += other.failed
+        self.skipped += other.skipped
+        self.notes += other.notes
+
+    def fail(self, note):
+        self.failed += 1
+        self.notes.append(note)
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def run_logged(command, log, timeout_s, environment=None):
+    """The exit code, or None when the time ran out. All output goes to the log."""
+    with open(log, "wb") as out:
+        try:
+            return subprocess.run([str(word) for word in command], cwd=ROOT, stdout=out, stderr=subprocess.STDOUT,
+                                  stdin=subprocess.DEVNULL, timeout=timeout_s,
+                                  env={**os.environ, **(environment or {})}, check=False).returncode
+        except subprocess.TimeoutExpired:
+            return None
+
+
+def log_tail(log, lines=40):
+    text = log.read_text(errors="replace").splitlines()
+    return "\n".join("    | " + line for line in text[-lines:])
+
+
+def build(preset, targets=()):
+    log = LOGS / f"build-{preset}.log"
+    started = time.monotonic()
+    code = run_logged(["scripts/build.sh", preset, *targets], log, None)
+    outcome = Outcome(f"build {preset}")
+    if code != 0:
+        outcome.fail(f"build {preset} failed ({log.relative_to(ROOT)})\n{log_tail(log)}")
+    say(f"build {preset}: {'ok' if code == 0 else 'FAILED'}, {time.monotonic() - started:.0f} s")
+    return outcome
+
+
+def read_junit(path, name):
+    """Counts of a JUnit XML file; None when the file is missing or cut off, as after a crash."""
+    try:
+        tree = ElementTree.parse(path)
+    except (OSError, ElementTree.ParseError):
+        return None
+    outcome = Outcome(name)
+    for case in tree.iter("testcase"):
+        title = f"{name}: {case.get('classname')}.{case.get('name')}"
+        problems = case.findall("failure") + case.findall("error")
+        if problems:
+            text = (problems[0].text or problems[0].get("message") or "").strip().splitlines()
+            outcome.fail(title + "\n" + "\n".join("    | " + line for line in text[-25:]))
+        elif case.find("skipped") is not None or case.get("status") == "notrun":
+            outcome.skipped += 1
+        else:
+            outcome.passed += 1
+    return outcome
+
+
+def run_with_junit(name, command, xml, timeout_s, environment=None):
+    log = LOGS / f"{name.replace(' ', '-')}.log"
+    xml.unlink(missing_ok=True)
+    code = run_logged(command, log, timeout_s, environment)
+    outcome = read_junit(xml, name) or Outcome(name)
+    if code != 0 and outcome.failed == 0:
+        reason = "ran out of time" if code is None else f"exit code {code}"
+        outcome.fail(f"{name}: {reason} ({log.relative_to(ROOT)})\n{log_tail(log)}")
+    if code == 0 and outcome.passed + outcome.failed + outcome.skipped == 0:
+        outcome.fail(f"{name}: ran no test ({log.relative_to(ROOT)})")
+    return outcome
+
+
+def expected_test_programs():
+    """Folders of tests/ with *_test.cc each make one program."""
+    folders = {path.relative_to(ROOT / "tests").parts[0] for path in (ROOT / "tests").rglob("*_test.cc")}
+    return sorted(f"test_{folder}" for folder in folders)
+
+
+def unit_suite(preset):
+    outcome = build(preset)
+    if outcome.failed:
+        return outcome
+
+    def one(program):
+        path = ROOT / "build" / preset / "tests" / program
+        name = f"{preset} {program}"
+        if not path.exists():
+            missing = Outcome(name)
+            missing.fail(f"{name}: not built")
+            return missing
+        xml = LOGS / f"{preset}-{program}.xml"
+        started = time.monotonic()
+        result = run_with_junit(name, [path, f"--gtest_output=xml:{xml}", "--gtest_brief=1"], xml,
+                                TEST_PROGRAM_TIMEOUT_S, SANITIZER_ENVIRONMENT)
+        say(f"  {name}: {result.passed} passed, {result.failed} failed, {time.monotonic() - started:.1f} s")
+        return result
+
+    with ThreadPoolExecutor(CORES) as pool:
+        for result in pool.map(one, expected_test_programs()):
+            outcome.add(result)
+    return outcome
+
+
+def fuzz_one(target, seconds):
+    name = target.name
+    corpus = ROOT / "tests" / "fuzz" / "corpus" / name.removeprefix("fuzz_")
+    found = LOGS / f"{name}-corpus"
+    found.mkdir(parents=True, exist_ok=True)
+    dictionary = ROOT / "tests" / "fuzz" / "corpus" / f"{name.removeprefix('fuzz_')}.dict"
+    command = [target, f"-max_total_time={seconds}", "-timeout=10", "-rss_limit_mb=2048", "-print_final_stats=1",
+               f"-artifact_prefix={LOGS}/{name}-", found]
+    if corpus.is_dir():
+        command.append(corpus)
+    if dictionary.exists():
+        command.append(f"-dict={dictionary}")
+    log = LOGS / f"{name}.log"
+    outcome = Outcome(name)
+    code = run_logged(command, log, seconds + 120, SANITIZER_ENVIRONMENT)
+    if code == 0:
+        outcome.passed = 1
+    else:
+        outcome.fail(f"{name}: a finding ({log.relative_to(ROOT)})\n{log_tail(log)}")
+    say(f"  {name}: {'no finding' if code == 0 else 'FINDING'} in {seconds} s")
+    return outcome
+
+
+def fuzz_suite(seconds):
+    outcome = build("asan")
+    if outcome.failed:
+        return outcome
+    sources = sorted((ROOT / "tests" / "fuzz").glob("*_fuzz.cc")) + sorted((ROOT / "tests" / "fuzz").glob("fuzz_*.cc"))
+    folder = ROOT / "build" / "asan" / "tests" / "fuzz"
+    targets = sorted(path for path in folder.glob("fuzz_*") if path.is_file() and os.access(path, os.X_OK))
+    if len(targets) < len(sources) or not targets:
+        outcome.fail(f"fuzz: {len(sources)} sources but {len(targets)} programs in {folder.relative_to(ROOT)}")
+    with ThreadPoolExecutor(CORES) as pool:
+        for result in pool.map(lambda target: fuzz_one(target, seconds), targets):
+            outcome.add(result)
+    return outcome
+
+
+def pytest_suite(name, folder, needs_binary):
+    outcome = build("release") if needs_binary else Outcome(name)
+    if outcome.failed:
+        return outcome
+    xml = LOGS / f"{name}.xml"
+    started = time.monotonic()
+    result = run_with_junit(name, [PYTHON, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={xml}", folder],
+                            xml, PYTHON_SUITE_TIMEOUT_S)
+    say(f"  {name}: {result.passed} passed, {result.failed} failed, {result.skipped} skipped, "
+        f"{time.monotonic() - started:.1f} s")
+    outcome.add(result)
+    return outcome
+
+
+def kill_suite(cycles):
+    outcome = build("release")
+    if outcome.failed:
+        return outcome
+    xml = LOGS / "kill.xml"
+    result = run_with_junit("kill", [PYTHON, "tests/durability/kill_test.py", "--cycles", cycles, "--junit", xml], xml,
+                            300 + 30 * cycles)
+    figures = (LOGS / "kill.log").read_text(errors="replace").strip().splitlines()[-1:]
+    say(f"  kill -9: {result.passed} passed, {result.failed} failed. {' '.join(figures)}")
+    outcome.add(result)
+    outcome.add(pytest_suite("kill-selftest", "tests/durability", needs_binary=False))
+    return outcome
+
+
+def run_suite(suite, options):
+    runners = {
+        "checks": lambda: pytest_suite("checks", "tests/checks", needs_binary=True),
+        "conformance": lambda: pytest_suite("conformance", "tests/conformance", needs_binary=True),
+        "kill": lambda: kill_suite(options.cycles),
+        "unit": lambda: unit_suite("debug"),
+        "asan": lambda: unit_suite("asan"),
+        "tsan": lambda: unit_suite("tsan"),
+        "fuzz": lambda: fuzz_suite(options.seconds),
+    }
+    say(f"== {suite}")
+    return runners[suite]()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("suites", nargs="+", choices=["all", *ALL, "unit"])
+    parser.add_argument("--cycles", type=int, default=10, help="kill -9 cycles")
+    parser.add_argument("--seconds", type=int, default=60, help="time of each fuzz target")
+    options = parser.parse_args()
+    LOGS.mkdir(parents=True, exist_ok=True)
+    suites = []
+    for suite in options.suites:
+        suites += ALL if suite == "all" else [suite]
+    total = Outcome("all")
+    started = time.monotonic()
+    for suite in suites:
+        total.add(run_suite(suite, options))
+    for note in total.notes:
+        say(f"FAILED {note}")
+    say(f"in {time.monotonic() - started:.0f} s; logs in {LOGS.relative_to(ROOT)}")
+    skipped = f", {total.skipped} skipped" if total.skipped else ""
+    say(f"{total.passed} passed, {total.failed} failed{skipped}")
+    return 1 if total.failed or not total.passed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,77 @@
+// The commands of the one binary. Each is a function that takes its parsed options and returns the exit code:
+// 0 done, 1 it failed, 2 the command line was wrong.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace weir::cli {
+
+inline constexpr int exit_done = 0;
+inline constexpr int exit_failed = 1;
+inline constexpr int exit_usage = 2;
+
+// `weir serve`: the whole system in this process.
+struct ServeOptions {
+  std::string config_file;               // TOML; empty: none
+  std::vector<std::string> assignments;  // name=value, in the order given; they win over the file
+};
+[[nodiscard]] int serve(const ServeOptions& options);
+
+// What the commands that talk to a running server need to reach it.
+struct ClientOptions {
+  std::string endpoint = "http://127.0.0.1:4567";
+  std::string region = "us-east-1";
+  std::string access_key_id = "test";
+  std::string secret_access_key = "test";
+  std::string session_token;
+};
+
+// `weir put STREAM [DATA]`: one record from the argument, or one per line of standard input.
+struct PutOptions {
+  ClientOptions client;
+  std::string stream;
+  std::optional<std::string> data;
+  std::string partition_key;  // empty: a random one for each record
+};
+[[nodiscard]] int put(const PutOptions& options);
+
+// `weir tail STREAM`: prints records of all shards as they arrive, parents before their children.
+struct TailOptions {
+  ClientOptions client;
+  std::string stream;
+  bool from_start = false;   // from the oldest record kept, otherwise from now on
+  bool json = false;         // one JSON object per record instead of the data alone
+  bool until_caught_up = false;  // end once every shard has been read to its tip
+};
+[[nodiscard]] int tail(const TailOptions& options);
+
+// `weir streams`: lists the streams of the account and Region.
+struct StreamsOptions {
+  ClientOptions client;
+  bool json = false;
+};
+[[nodiscard]] int streams(const StreamsOptions& options);
+
+// `weir inspect PATH`: describes a data directory, a lane's directory or one segment file. Changes nothing.
+struct InspectOptions {
+  std::string path;
+  bool batches = false;  // list every batch, too
+};
+[[nodiscard]] int inspect(const InspectOptions& options);
+
+// `weir cert`: a self-signed certificate and its key, for tests.
+struct CertificateOptions {
+  std::string certificate_file = "weir-cert.pem";
+  std::string key_file = "weir-key.pem";
+  std::vector<std::string> names;  // besides localhost, 127.0.0.1 and ::1
+  std::uint32_t days = 365;
+};
+[[nodiscard]] int certificate(const CertificateOptions& options);
+
+// `weir docs settings|metrics`: the generated reference pages, to standard output.
+[[nodiscard]] int docs(const std::string& page);
+
+}  // namespace weir::cli

@@ -1,0 +1,70 @@
+// What the connections of one core share.
+#pragma once
+
+#include <atomic>
+
+#include "env/core.h"
+#include "net/buffer_pool.h"
+#include "net/http.h"
+#include "net/http_date.h"
+#include "net/memory_budget.h"
+#include "net/metrics.h"
+#include "net/settings.h"
+
+namespace weir::net {
+
+// The bounds that all HTTP servers of one process share. Outlives them. Any thread.
+struct HttpResources {
+  HttpResources(const HttpSettings& with_settings, HttpMetrics& with_metrics)
+      : settings(with_settings),
+        metrics(with_metrics),
+        request_memory(settings.request_memory_bytes_max.get(), metrics.request_memory_bytes),
+        response_memory(settings.response_memory_bytes_max.get(), metrics.response_memory_bytes) {}
+
+  const HttpSettings& settings;
+  HttpMetrics& metrics;
+  MemoryBudget request_memory;
+  MemoryBudget response_memory;
+  std::atomic<std::uint64_t> connections{0};
+};
+
+// Belongs to one core and outlives its connections.
+struct HttpContext {
+  HttpContext(env::Core& on_core, HttpHandler& with_handler, HttpResources& with_resources)
+      : core(on_core),
+        handler(with_handler),
+        resources(with_resources),
+        settings(with_resources.settings),
+        metrics(with_resources.metrics),
+        buffers(with_resources.settings.buffer_cache_bytes_max.get()) {}
+
+  env::Core& core;
+  HttpHandler& handler;
+  HttpResources& resources;
+  const HttpSettings& settings;
+  HttpMetrics& metrics;
+  BufferPool buffers;
+  HttpDate date;
+};
+
+// What is known of a connection before its first request.
+struct ConnectionTraits {
+  bool over_tls = false;
+  bool peer_is_loopback = false;
+};
+
+// One connection that speaks HTTP, whatever version.
+class HttpConnection {
+ public:
+  HttpConnection() = default;
+  HttpConnection(const HttpConnection&) = delete;
+  HttpConnection& operator=(const HttpConnection&) = delete;
+  virtual ~HttpConnection() = default;
+
+  // Serves requests until either side is done and every handler has ended. Call once.
+  [[nodiscard]] virtual env::Task<void> run() = 0;
+  // Takes no further request; those in flight are answered, then run() ends. May be called more than once.
+  virtual void begin_drain() noexcept = 0;
+};
+
+}  // namespace weir::net

@@ -1,0 +1,153 @@
+#include "net/server.h"
+
+#include "absl/container/flat_hash_set.h"
+#include "base/log.h"
+#include "net/http1_connection.h"
+#include "net/preface.h"
+
+namespace weir::net {
+
+namespace {
+// How long the listener rests when the system has no descriptor for the next connection.
+constexpr milliseconds accept_pause{100};
+}  // namespace
+
+// One connection, from hand-over to close.
+struct HttpServer::Session {
+  std::unique_ptr<env::Connection> connection;
+  std::unique_ptr<HttpConnection> http;  // null until the protocol is known
+};
+
+struct HttpServer::CoreState {
+  CoreState(env::Core& core, HttpHandler& handler, HttpResources& resources)
+      : context(core, handler, resources), tasks(core), session_ended(core) {}
+
+  HttpContext context;
+  env::TaskGroup tasks;
+  env::Event session_ended;
+  absl::flat_hash_set<Session*> sessions;
+  bool draining = false;
+};
+
+env::Task<Result<std::unique_ptr<HttpServer>>> HttpServer::start(env::Core& core,
+                                                                 std::vector<ServingCore> serving_cores,
+                                                                 HttpResources& resources, HttpServerOptions options) {
+  WEIR_ASSERT(!serving_cores.empty());
+  Result<std::unique_ptr<env::Listener>> listener =
+      co_await core.network().listen(options.endpoint, options.backlog);
+  if (!listener.has_value()) co_return std::unexpected(std::move(listener.error()));
+  std::unique_ptr<HttpServer> server(
+      new HttpServer(core, std::move(serving_cores), resources, std::move(options), std::move(*listener)));
+  server->accepting_->spawn(server->accept_connections());
+  co_return server;
+}
+
+HttpServer::HttpServer(env::Core& core, std::vector<ServingCore> serving_cores, HttpResources& resources,
+                       HttpServerOptions options, std::unique_ptr<env::Listener> listener)
+    : core_(core),
+      resources_(resources),
+      options_(std::move(options)),
+      listener_(std::move(listener)),
+      accepting_(std::make_unique<env::TaskGroup>(core)) {
+  for (const ServingCore& serving : serving_cores) {
+    cores_.push_back(std::make_unique<CoreState>(serving.core, serving.handler, resources));
+  }
+}
+
+HttpServer::~HttpServer() = default;
+
+const env::Endpoint& HttpServer::local() const noexcept { return listener_->local(); }
+
+env::Task<void> HttpServer::accept_connections() {
+  for (;;) {
+    Result<std::unique_ptr<env::PendingConnection>> pending = co_await listener_->accept();
+    if (!pending.has_value()) {
+      if (pending.error().code == ErrorCode::closed) co_return;
+      log_warning("net", "accepting a connection failed", {{"error", pending.error().message}});
+      co_await core_.sleep_for(accept_pause);
+      continue;
+    }
+    if (resources_.connections.fetch_add(1) >= resources_.settings.connections_max.get()) {
+      resources_.connections.fetch_sub(1);
+      resources_.metrics.connections_over_limit.add();
+      continue;  // closes it
+    }
+    resources_.metrics.connections_accepted.add();
+    resources_.metrics.connections.add(1);
+    env::spawn(hand_over(*cores_[next_core_], std::move(*pending)));
+    next_core_ = (next_core_ + 1) % cores_.size();
+  }
+}
+
+env::Task<void> HttpServer::hand_over(CoreState& state, std::unique_ptr<env::PendingConnection> pending) {
+  co_await state.context.core.enter();
+  state.tasks.spawn(serve(state, std::move(pending)));
+}
+
+env::Task<void> HttpServer::serve(CoreState& state, std::unique_ptr<env::PendingConnection> pending) {
+  Session session;
+  session.connection = state.context.core.network().adopt(std::move(pending));
+  state.sessions.insert(&session);
+  if (!state.draining) co_await serve_session(state, session);
+  session.connection->close();
+  state.sessions.erase(&session);
+  state.session_ended.notify_all();
+  resources_.connections.fetch_sub(1);
+  resources_.metrics.connections.add(-1);
+}
+
+env::Task<void> HttpServer::serve_session(CoreState& state, Session& session) {
+  HttpContext& context = state.context;
+  const ConnectionTraits traits{.over_tls = options_.tls != nullptr,
+                                .peer_is_loopback = session.connection->peer().is_loopback()};
+  const MonotonicTime deadline = context.core.now() + Duration(context.settings.header_timeout.get());
+  ReceiveBuffer received(context.buffers, resources_.request_memory);
+  const Protocol protocol = co_await detect_protocol(*session.connection, received, deadline);
+  if (protocol == Protocol::none) co_return;
+  session.http = std::make_unique<Http1Connection>(context, *session.connection, traits, std::move(received));
+  if (state.draining) session.http->begin_drain();
+  co_await session.http->run();
+}
+
+env::Task<void> HttpServer::stop(Duration grace) {
+  const MonotonicTime deadline = core_.now() + grace;
+  listener_->close();
+  co_await accepting_->wait();
+  for (const auto& state : cores_) {
+    co_await state->context.core.enter();
+    co_await begin_drain(*state);
+  }
+  for (const auto& state : cores_) {
+    co_await state->context.core.enter();
+    co_await finish_drain(*state, deadline);
+  }
+  co_await core_.enter();
+}
+
+env::Task<void> HttpServer::begin_drain(CoreState& state) {
+  state.draining = true;
+  // Closing a connection may end its session.
+  const std::vector<Session*> sessions(state.sessions.begin(), state.sessions.end());
+  for (Session* session : sessions) {
+    if (!state.sessions.contains(session)) continue;
+    if (session->http != nullptr) {
+      session->http->begin_drain();
+    } else {
+      session->connection->close();
+    }
+  }
+  co_return;
+}
+
+env::Task<void> HttpServer::finish_drain(CoreState& state, MonotonicTime deadline) {
+  while (!state.sessions.empty()) {
+    if (!co_await state.session_ended.wait_until(deadline)) break;
+  }
+  const std::vector<Session*> sessions(state.sessions.begin(), state.sessions.end());
+  for (Session* session : sessions) {
+    if (state.sessions.contains(session)) session->connection->close();
+  }
+  co_await state.tasks.wait();
+}
+
+}  // namespace weir::net

@@ -1,0 +1,1 @@
+"""What the tests that drive a running server share: starting it, signing requests, talking to it byte for byte."""
