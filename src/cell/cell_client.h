@@ -30,16 +30,15 @@ enum class Refusal : std::uint8_t {
 };
 
 struct AppendRequest {
-  journal::Fragment fragment;                  // all records of the request for one shard
-  std::optional<RecordIndex> above;            // SequenceNumberForOrdering: numbers must be greater than this
+  journal::Fragment fragment;  // records of the request for one shard
 };
 
 struct AppendReply {
   Refusal refusal = Refusal::none;
-  RecordIndex first_index;  // the others follow by one
+  RecordIndex first_index;     // the others follow by one
+  std::uint32_t accepted = 0;  // records appended, from the front; the rest was throttled. 0 exactly when refused
   WallTime arrival;
   std::string reason;       // for the log, when refused
-  std::optional<journal::Fragment> returned;  // when not appended: the fragment back, to be sent elsewhere
 };
 
 struct ReadReply {
@@ -50,8 +49,8 @@ struct ReadReply {
   std::string reason;
 };
 
-// What an iterator may start from.
-enum class StartFrom : std::uint8_t { trim_horizon, latest, timestamp };
+// What an iterator may start from. `sequence_number`: the caller knows the position itself; the call is only counted.
+enum class StartFrom : std::uint8_t { trim_horizon, latest, timestamp, sequence_number };
 
 struct LocateReply {
   Refusal refusal = Refusal::none;
@@ -66,8 +65,9 @@ class CellClient {
   CellClient& operator=(const CellClient&) = delete;
   virtual ~CellClient() = default;
 
-  // Appends to one lane; one reply per request, in order. Each fragment is accepted or refused on its own; the accepted
-  // ones are acknowledged only when durable.
+  // Appends to one lane; one reply per request, in order. Each fragment is accepted or refused on its own; of a fragment
+  // that does not fit into the shard's rate as a whole, the records at its front that fit are accepted (the API
+  // throttles record by record). What is accepted is acknowledged only when durable.
   [[nodiscard]] virtual env::Task<std::vector<AppendReply>> append(env::Core& caller, LaneId lane,
                                                                    std::vector<AppendRequest> requests) = 0;
   // Counts as one GetRecords call of the shard.

@@ -26,9 +26,9 @@ class Runtime {
 };
 
 struct RealRuntimeOptions {
-  std::uint32_t cores = 1;               // event loops, one thread each
-  std::uint32_t blocking_threads = 2;    // for files and other calls that block, shared by all cores
-  MetricsRegistry* metrics = nullptr;    // where the runtime declares its own; may be null, must outlive the runtime
+  std::uint32_t cores = 1;             // event loops, one thread each
+  std::uint32_t blocking_threads = 2;  // for files and other calls that block, shared by all cores
+  MetricsRegistry* metrics = nullptr;  // where the runtime declares its own; may be null, must outlive the runtime
 };
 // Threads: exactly cores + blocking_threads, the caller of run() among them. run() starts them and joins them before it
 // returns; none is made in between. SIGPIPE is ignored from here on.

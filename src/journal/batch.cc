@@ -1,7 +1,6 @@
 #include "journal/batch.h"
 
 #include <algorithm>
-#include <array>
 #include <string>
 
 #include "base/assert.h"
@@ -27,8 +26,6 @@ constexpr std::size_t fixed_bytes = batch_preview_bytes;
 constexpr std::size_t entry_bytes = 64;
 
 constexpr std::uint32_t batch_magic = 0x54414257;  // "WBAT"
-// The largest header: every fragment of a full batch of another shard, each at its smallest (80 bytes).
-constexpr std::size_t header_bytes_max = batch_bytes_max;
 
 std::uint32_t header_checksum(BytesView header) noexcept {
   return crc32c(header.subspan(fixed_bytes), crc32c(header.first(checksum_at)));
@@ -91,10 +88,11 @@ bool table_is_sound(const BatchHeader& header) noexcept {
 
 Result<BatchHeader> plan_batch(std::vector<Fragment>& fragments) {
   WEIR_ASSERT(!fragments.empty());
-  const auto before = [](const Fragment& a, const Fragment& b) { return a.shard() < b.shard(); };
-  if (!std::is_sorted(fragments.begin(), fragments.end(), before)) {
-    std::stable_sort(fragments.begin(), fragments.end(), before);
-  }
+  // Numbers rise in the order in which the lane stamped a shard's fragments, so this keeps each shard's order.
+  std::ranges::sort(fragments, [](const Fragment& a, const Fragment& b) {
+    const auto by_shard = a.shard() <=> b.shard();
+    return by_shard != 0 ? by_shard < 0 : a.first_index() < b.first_index();
+  });
   BatchHeader header;
   std::uint64_t bytes = 0;
   for (const Fragment& fragment : fragments) {
@@ -150,7 +148,7 @@ std::optional<BatchPreview> preview_batch(BytesView bytes) noexcept {
   if (bytes.size() < fixed_bytes || load_le<std::uint32_t>(bytes.data() + magic_at) != batch_magic) return {};
   const std::uint32_t header_bytes = load_le<std::uint32_t>(bytes.data() + header_bytes_at);
   const std::uint64_t extents = load_le<std::uint32_t>(bytes.data() + extent_count_at);
-  if (extents == 0 || header_bytes > header_bytes_max || header_bytes != fixed_bytes + entry_bytes * extents) return {};
+  if (extents == 0 || header_bytes > batch_bytes_max || header_bytes != fixed_bytes + entry_bytes * extents) return {};
   return BatchPreview{load_le<std::uint64_t>(bytes.data() + salt_at), load_le<std::uint64_t>(bytes.data() + number_at),
                       header_bytes};
 }

@@ -42,6 +42,15 @@ std::size_t record_length(BytesView bytes) noexcept {
   return length <= bytes.size() ? length : 0;
 }
 
+// Pads the encoded records and fills in what the header says of them; numbers, time and checksum come with stamp().
+void seal_header(std::vector<std::byte>& buffer, std::uint32_t record_count, std::uint64_t payload_bytes) {
+  buffer.resize(align_up(buffer.size(), alignment));
+  WEIR_ASSERT_NOTE(buffer.size() <= fragment_bytes_max, "a fragment is larger than any request may be");
+  store_le(buffer.data() + total_bytes_at, static_cast<std::uint32_t>(buffer.size()));
+  store_le(buffer.data() + record_count_at, record_count);
+  store_le(buffer.data() + payload_bytes_at, static_cast<std::uint32_t>(payload_bytes));
+}
+
 }  // namespace
 
 ShardKey Fragment::shard() const noexcept {
@@ -51,6 +60,19 @@ ShardKey Fragment::shard() const noexcept {
 
 std::uint32_t Fragment::record_count() const noexcept {
   return load_le<std::uint32_t>(buffer_.data() + record_count_at);
+}
+
+void Fragment::keep_first(std::uint32_t count) {
+  WEIR_ASSERT(count >= 1 && count <= record_count());
+  std::size_t position = header_bytes;
+  payload_bytes_ = 0;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    const std::byte* const record = buffer_.data() + position;
+    payload_bytes_ += load_le<std::uint32_t>(record) + load_le<std::uint16_t>(record + 4);
+    position += record_length(BytesView(buffer_).subspan(position));
+  }
+  buffer_.resize(position);
+  seal_header(buffer_, count, payload_bytes_);
 }
 
 void Fragment::stamp(RecordIndex first, WallTime arrival) noexcept {
@@ -99,11 +121,7 @@ void FragmentBuilder::add(std::string_view partition_key, std::optional<HashKey>
 
 Fragment FragmentBuilder::finish() && {
   WEIR_ASSERT(record_count_ > 0);
-  buffer_.resize(align_up(buffer_.size(), alignment));
-  WEIR_ASSERT_NOTE(buffer_.size() <= fragment_bytes_max, "a fragment is larger than any request may be");
-  store_le(buffer_.data() + total_bytes_at, static_cast<std::uint32_t>(buffer_.size()));
-  store_le(buffer_.data() + record_count_at, record_count_);
-  store_le(buffer_.data() + payload_bytes_at, static_cast<std::uint32_t>(payload_bytes_));
+  seal_header(buffer_, record_count_, payload_bytes_);
   return Fragment(std::move(buffer_), payload_bytes_);
 }
 

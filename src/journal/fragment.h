@@ -42,6 +42,9 @@ class Fragment {
   // The whole stored form, header included; a multiple of 8.
   [[nodiscard]] BytesView bytes() const noexcept { return buffer_; }
 
+  // Drops all records but the first `count` (1 to record_count()). Before stamp().
+  void keep_first(std::uint32_t count);
+
   // Gives the records the numbers first, first+1, … and their arrival time, and computes the checksum. Called once,
   // by the lane, before commit.
   void stamp(RecordIndex first, WallTime arrival) noexcept;

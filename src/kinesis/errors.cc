@@ -338,14 +338,14 @@ ApiError retention_too_long(std::int64_t requested) {
       "Maximum allowed retention period is 8760 hours. Requested retention period ({} hours) is too long.", requested));
 }
 
-ApiError retention_not_longer(std::int64_t requested, std::int64_t existing, std::string_view name) {
+ApiError retention_shorter_than_existing(std::int64_t requested, std::int64_t existing, std::string_view name) {
   return invalid_argument(
       fmt::format("Requested retention period ({} hours) for stream {} can not be shorter than existing retention period "
                   "({} hours). Use DecreaseRetentionPeriod API.",
                   requested, name, existing));
 }
 
-ApiError retention_not_shorter(std::int64_t requested, std::int64_t existing, std::string_view name) {
+ApiError retention_longer_than_existing(std::int64_t requested, std::int64_t existing, std::string_view name) {
   return invalid_argument(
       fmt::format("Requested retention period ({} hours) for stream {} can not be longer than existing retention period "
                   "({} hours). Use IncreaseRetentionPeriod API.",

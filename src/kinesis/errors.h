@@ -135,11 +135,11 @@ inline constexpr std::string_view internal_service_failure_message = "Internal s
 [[nodiscard]] ApiError iterator_expired(WallTime created, WallTime now);
 [[nodiscard]] ApiError iterator_of_other_stream(std::string_view stream_arn);
 
-// Retention, in hours.
+// Retention, in hours. Increase refuses a shorter period, Decrease a longer one.
 [[nodiscard]] ApiError retention_too_short(std::int64_t requested);
 [[nodiscard]] ApiError retention_too_long(std::int64_t requested);
-[[nodiscard]] ApiError retention_not_longer(std::int64_t requested, std::int64_t existing, std::string_view name);
-[[nodiscard]] ApiError retention_not_shorter(std::int64_t requested, std::int64_t existing, std::string_view name);
+[[nodiscard]] ApiError retention_shorter_than_existing(std::int64_t requested, std::int64_t existing, std::string_view name);
+[[nodiscard]] ApiError retention_longer_than_existing(std::int64_t requested, std::int64_t existing, std::string_view name);
 
 // ListShards and ListStreams.
 [[nodiscard]] ApiError token_or_stream_missing();

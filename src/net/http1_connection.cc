@@ -1,5 +1,6 @@
 #include "net/http1_connection.h"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 
@@ -14,6 +15,9 @@ constexpr std::size_t unbudgeted_response_bytes = 16 * kibibyte;
 
 // Header fields that a connection keeps room for between requests.
 constexpr std::size_t kept_header_count = 32;
+
+// Room made at once for a body of known length.
+constexpr std::size_t first_body_room_bytes = 2 * mebibyte;
 
 // The first byte of a method. Anything else (a TLS hello, say) is refused without waiting for an end that never comes.
 bool may_begin_request(std::byte first) noexcept {
@@ -120,15 +124,16 @@ env::Task<bool> Http1Connection::receive_sized_body(Http1Framing framing) {
     co_return false;
   }
   const std::size_t whole = head_bytes_ + framing.content_length;
-  if (!make_room(whole)) {
-    co_await refuse(503);
-    co_return false;
-  }
   if (!co_await invite_body(framing)) co_return false;
   const MonotonicTime deadline =
       context_.core.now() + Duration(context_.settings.body_timeout.get());
   const std::size_t had = buffer_.size();
   while (buffer_.size() < whole) {
+    // A length costs its sender nothing; memory beyond the first step goes only to who sends.
+    if (!make_room(std::min(whole, std::max(first_body_room_bytes, 2 * buffer_.size())))) {
+      co_await refuse(503);
+      co_return false;
+    }
     const Duration earned = transfer_allowance(context_.settings, milliseconds(0), buffer_.size() - had);
     if (!co_await read_more(deadline + earned)) co_return false;
   }

@@ -22,7 +22,12 @@ void BlockingPool::stop() noexcept {
 void BlockingPool::submit(BlockingJob& job) noexcept {
   bool wake = false;
   {
-    const std::lock_guard lock(mutex_);
+    std::unique_lock lock(mutex_);
+    if (stopping_) {
+      // At the very end, when only closing what is left remains to be done.
+      lock.unlock();
+      return job.run();
+    }
     job.next_ = nullptr;
     (last_ != nullptr ? last_->next_ : first_) = &job;
     last_ = &job;

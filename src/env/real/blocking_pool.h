@@ -40,7 +40,7 @@ class BlockingPool {
   void start(std::uint32_t threads);
   // Runs what is queued to its end, then ends the threads.
   void stop() noexcept;
-  // The job must live until it has run. Any thread.
+  // The job must live until it has run. After stop() it runs at once, on the caller's thread. Any thread.
   void submit(BlockingJob& job) noexcept;
 
  private:

@@ -3,8 +3,8 @@
 #include <sys/random.h>
 
 #include <boost/asio/post.hpp>
-#include <chrono>
 #include <cerrno>
+#include <chrono>
 
 #include "env/real/files.h"
 #include "env/real/network.h"

@@ -26,10 +26,10 @@ class Operation {
     using allocator_type = OperationAllocator<std::byte>;
     explicit Handler(Operation& operation) noexcept : operation_(&operation) {}
     [[nodiscard]] allocator_type get_allocator() const noexcept { return allocator_type(operation_->memory_); }
-    void operator()(boost::system::error_code error, std::size_t bytes = 0) {
+    void operator()(boost::system::error_code outcome, std::size_t transferred = 0) {
       operation_->core_.woke();
-      operation_->error = error;
-      operation_->bytes = bytes;
+      operation_->error = outcome;
+      operation_->bytes = transferred;
       std::exchange(operation_->waiting_, nullptr).resume();
     }
 

@@ -77,6 +77,7 @@ class SimulatedCore final : public Core {
   SeededRandom random_;
   PostNode* first_ = nullptr;
   PostNode* last_ = nullptr;
+  std::size_t pending_resumes_ = 0;  // of wait_for()
   TimerQueue timers_;
   SimulatedFileSystem files_;
   CoreNetwork network_;
@@ -92,20 +93,20 @@ class Machine final : public SimulatedMachine {
   [[nodiscard]] SimulatedDisk& disk() noexcept override { return *disk_; }
   [[nodiscard]] bool is_alive() const noexcept override { return alive_; }
   void start(std::function<Task<void>()> main) override;
-  void kill() override;
+  void kill(PeerNotice notice) override;
   void pause(Duration duration) override;
   void step_wall_clock(Duration step) override { wall_offset_ += step; }
 
   [[nodiscard]] const std::string& address() const noexcept { return options_.address; }
   [[nodiscard]] Duration wall_offset() const noexcept { return wall_offset_; }
   // The end of everything on this machine: of the whole run when it is the first.
-  void die();
+  void die(PeerNotice notice);
   // co_await machine.stop_here(): the caller's machine dies; never returns.
   [[nodiscard]] auto stop_here() noexcept {
     struct Awaiter {
       Machine& machine;
       [[nodiscard]] bool await_ready() const noexcept { return false; }
-      void await_suspend(std::coroutine_handle<>) { machine.die(); }
+      void await_suspend(std::coroutine_handle<>) { machine.die(PeerNotice::reset); }
       void await_resume() const noexcept {}
     };
     return Awaiter{*this};
@@ -137,6 +138,8 @@ class Scheduler {
   void release_disks() noexcept;
 
   [[nodiscard]] Machine& add_machine(const MachineOptions& options);
+  [[nodiscard]] Machine* find_machine(std::string_view address) noexcept;  // alive; null when there is none
+  void remove_cores(const Machine& machine);
   [[nodiscard]] Machine& first_machine() noexcept { return *machines_.front(); }
   [[nodiscard]] SimulatedNetwork& network() noexcept { return network_; }
   [[nodiscard]] const SimulationOptions& options() const noexcept { return options_; }
@@ -167,7 +170,7 @@ class Scheduler {
   struct Later;
 
   [[nodiscard]] Outcome loop();
-  [[nodiscard]] bool run_due_events();
+  void run_due_events();
   [[nodiscard]] SimulatedCore* choose_core();
   [[nodiscard]] bool advance_time();
   void step(SimulatedCore& core);
@@ -181,6 +184,7 @@ class Scheduler {
   std::uint64_t event_order_ = 0;
   SimulatedNetwork network_;
   std::vector<std::unique_ptr<Machine>> machines_;
+  std::uint32_t core_serial_ = 0;
   std::vector<SimulatedCore*> cores_;       // of machines that are alive
   std::vector<SimulatedCore*> candidates_;  // kept to save allocations
   SimulatedCore* current_ = nullptr;

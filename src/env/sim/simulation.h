@@ -57,6 +57,12 @@ struct MachineOptions {
   SimulatedDisk* disk = nullptr;  // null: an empty one that goes with the machine
 };
 
+// What the peers of a machine that dies see of it.
+enum class PeerNotice : std::uint8_t {
+  reset,   // their connections break, as when a process is killed
+  silent,  // nothing ever comes again, as when the power goes
+};
+
 // One machine and the one process on it. Belongs to its simulation.
 class SimulatedMachine {
  public:
@@ -69,9 +75,9 @@ class SimulatedMachine {
 
   // Starts `main` on core 0. Not for the first machine, whose main is run()'s. The function is kept until the end.
   virtual void start(std::function<Task<void>()> main) = 0;
-  // Nothing on the machine runs any more, its connections are reset, its locks released. Apply a crash to its disk, then
-  // add a machine with the same address and disk: that is the reboot. Not for the first machine: see Simulation::stop().
-  virtual void kill() = 0;
+  // Nothing on the machine runs any more, its locks are released. Apply a crash to its disk, then add a machine with the
+  // same address and disk: that is the reboot. Not for the first machine: see Simulation::stop().
+  virtual void kill(PeerNotice notice = PeerNotice::reset) = 0;
   // Nothing on the machine runs for `duration`, while time goes on: a virtual machine that is paused, a long page fault.
   virtual void pause(Duration duration) = 0;
   // Moves the wall clock on or back. The monotonic clock is not touched.

@@ -1,0 +1,130 @@
+#include "cell/lane.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "cell/lane_guard.h"
+#include "cell/record_numbers.h"
+
+namespace weir::cell {
+namespace {
+
+class RetentionAt final : public journal::RetentionView {
+ public:
+  RetentionAt(const ShardTable& shards, WallTime now) noexcept : shards_(shards), now_(now) {}
+  [[nodiscard]] WallTime keep_from(ShardKey shard) const override { return shards_.keep_from(shard, now_); }
+
+ private:
+  const ShardTable& shards_;
+  WallTime now_;
+};
+
+}  // namespace
+
+Lane::Lane(env::Core& core, std::unique_ptr<journal::Journal> journal, const LaneOptions& options,
+           CellMetrics& metrics, LaneMetrics& levels)
+    : core_(core),
+      journal_(std::move(journal)),
+      options_(options),
+      write_limit_{.records = options.limits.write_records_per_second, .bytes = options.limits.write_bytes_per_second},
+      read_limit_{.records = options.limits.read_calls_per_second, .bytes = options.limits.read_bytes_per_second},
+      metrics_(metrics),
+      levels_(levels),
+      shards_(options.lane),
+      batches_(options.batch_bytes_max, options.pending_bytes_max, options.pending_calls_max),
+      work_(core),
+      settled_(core),
+      read_ended_(core),
+      trim_now_(core),
+      idle_(core),
+      tasks_(core) {
+  WEIR_ASSERT(options.epoch.value >= 1 && options.epoch <= epoch_max);
+}
+
+Lane::~Lane() = default;
+
+void Lane::start() {
+  levels_.serving.set(1);
+  publish_levels();
+  tasks_.spawn(commit_loop());
+  tasks_.spawn(trim_loop());
+}
+
+env::Task<void> Lane::stop() {
+  stopping_ = true;
+  work_.notify_all();
+  trim_now_.notify_all();
+  read_ended_.notify_all();
+  co_await tasks_.wait();
+  while (operations_ != 0) co_await idle_.wait();
+  if (state_ != State::stopped) enter_state(State::stopped);
+  co_await journal_->close();
+  journal_.reset();
+}
+
+void Lane::apply(const directory::ShardMap& map) {
+  if (state_ == State::stopped) return;
+  shards_.apply(map, *journal_);
+  levels_.shards.set(static_cast<std::int64_t>(shards_.size()));
+}
+
+env::Task<Result<WallTime>> Lane::close_shard(ShardKey key) {
+  const OperationGuard guard(*this);
+  if (stopping_) co_return fail(ErrorCode::unavailable, "the lane is stopping");
+  ShardState* shard = shards_.find(key);
+  if (shard == nullptr) co_return fail(ErrorCode::not_found, "the lane does not have the shard");
+  if (shard->closed.has_value()) co_return *shard->closed;
+  if (!shard->closing.has_value()) shard->closing = std::max(core_.wall_now(), shard->last_arrival);
+  const WallTime closed_at = *shard->closing;
+  const std::uint64_t last_batch = batches_.newest_begun();
+  while (batches_.newest_settled() < last_batch) co_await settled_.wait();
+  co_return closed_at;
+}
+
+void Lane::reopen_shard(ShardKey key) {
+  if (ShardState* const shard = shards_.find(key); shard != nullptr) shard->closing.reset();
+}
+
+env::Task<Result<journal::TrimReport>> Lane::trim() {
+  const OperationGuard guard(*this);
+  if (stopping_ || trimming_ || state_ != State::serving || !shards_.is_filled()) {
+    co_return fail(ErrorCode::unavailable, "the lane cannot trim now");
+  }
+  trimming_ = true;
+  const RetentionAt retention(shards_, core_.wall_now());
+  auto report = co_await journal_->trim(retention);
+  trimming_ = false;
+  metrics_.trims.add();
+  if (report.has_value()) {
+    metrics_.bytes_reclaimed.add(report->bytes_reclaimed);
+  } else {
+    metrics_.trims_failed.add();
+    log_warning("cell", "a trim failed", {{"lane", options_.lane.value}, {"error", report.error().message}});
+  }
+  co_return report;
+}
+
+env::Task<void> Lane::trim_loop() {
+  Duration pause = options_.trim_interval;
+  while (!stopping_) {
+    const bool asked = co_await trim_now_.wait_until(core_.now() + pause);
+    if (stopping_) co_return;
+    const MonotonicTime started = core_.now();
+    shards_.release_idle(started);
+    static_cast<void>(co_await trim());
+    const Duration took = core_.now() - started;
+    const auto rest = static_cast<std::int64_t>(100 / options_.trim_share_percent);
+    pause = std::max(options_.trim_interval, took * rest);
+    if (asked) co_await pause_after_request(pause);
+    if (journal_ != nullptr) publish_levels();
+  }
+}
+
+void Lane::enter_state(State state) {
+  state_ = state;
+  levels_.serving.set(state == State::serving ? 1 : 0);
+}
+
+}  // namespace weir::cell

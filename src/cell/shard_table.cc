@@ -1,0 +1,66 @@
+#include "cell/shard_table.h"
+
+namespace weir::cell {
+
+void ShardTable::apply(const directory::ShardMap& map, const journal::Journal& journal) {
+  if (version_.has_value() && map.version() < *version_) return;
+  version_ = map.version();
+  absl::erase_if(streams_, [&](const auto& entry) {
+    if (map.all().contains(entry.first)) return false;
+    forget_missing(*entry.second, nullptr);
+    return true;
+  });
+  for (const auto& [id, stream] : map.all()) {
+    auto& known = streams_[id];
+    if (known == stream) continue;
+    if (known != nullptr) forget_missing(*known, stream.get());
+    known = stream;
+    update(*stream, journal);
+  }
+}
+
+void ShardTable::update(const directory::Stream& stream, const journal::Journal& journal) {
+  for (const directory::Shard& shard : stream.shards) {
+    if (shard.lane != lane_) continue;
+    auto& state = shards_[stream.key_of(shard)];
+    if (state == nullptr) {
+      state = std::make_unique<ShardState>();
+      if (const auto bounds = journal.bounds(stream.key_of(shard)); bounds.has_value()) {
+        state->next = {bounds->last.value + 1};
+        state->last_arrival = bounds->last_arrival;
+      }
+    }
+    state->retention = hours(stream.retention_hours);
+    state->closed = shard.closed;
+    if (shard.closed.has_value()) state->closing.reset();
+  }
+}
+
+// Forgets this lane's shards of `before` that `after` does not have.
+void ShardTable::forget_missing(const directory::Stream& before, const directory::Stream* after) {
+  for (const directory::Shard& shard : before.shards) {
+    if (shard.lane != lane_) continue;
+    if (after == nullptr || after->find_shard(shard.index) == nullptr) shards_.erase(before.key_of(shard));
+  }
+}
+
+ShardState* ShardTable::find(ShardKey key) noexcept {
+  const auto found = shards_.find(key);
+  return found == shards_.end() ? nullptr : found->second.get();
+}
+
+void ShardTable::release_idle(MonotonicTime now) {
+  for (auto& [key, state] : shards_) {
+    static_cast<void>(state->writes.release_if_idle(now));
+    static_cast<void>(state->reads.release_if_idle(now));
+    static_cast<void>(state->iterators.release_if_idle(now));
+  }
+}
+
+WallTime ShardTable::keep_from(ShardKey key, WallTime now) const noexcept {
+  const auto found = shards_.find(key);
+  return found == shards_.end() ? WallTime::max() : now - found->second->retention;
+}
+
+
+}  // namespace weir::cell

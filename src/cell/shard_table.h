@@ -1,0 +1,67 @@
+// ShardTable: the shards of one lane, as the shard map names them, with what the lane keeps in memory for each.
+//
+// Threading: the lane's core.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "absl/container/flat_hash_map.h"
+#include "base/ids.h"
+#include "base/time.h"
+#include "directory/shard_map.h"
+#include "journal/journal.h"
+#include "model/rate_window.h"
+
+namespace weir::cell {
+
+struct ShardState {
+  std::optional<WallTime> closed;   // by the map: for good
+  std::optional<WallTime> closing;  // by close_shard(): until the map says so, too, or reopen_shard()
+  milliseconds retention{};
+  RecordIndex next;                 // no number at or above this was used
+  WallTime last_arrival = WallTime::min();
+  model::RateWindow writes;
+  model::RateWindow reads;          // records: calls
+  model::CallRate iterators;
+  bool read_in_flight = false;      // while rates are enforced: the cost of a read is known only at its end
+
+  [[nodiscard]] bool takes_records() const noexcept { return !closed.has_value() && !closing.has_value(); }
+};
+
+class ShardTable {
+ public:
+  explicit ShardTable(LaneId lane) noexcept : lane_(lane) {}
+  ShardTable(const ShardTable&) = delete;
+  ShardTable& operator=(const ShardTable&) = delete;
+
+  // Makes the table that of `map`: adds the lane's new shards (going on where `journal` left off), closes those that the
+  // map closes, forgets those that it no longer has. Looks only at streams that changed since the last map. An older
+  // map than the last is passed over.
+  void apply(const directory::ShardMap& map, const journal::Journal& journal);
+  // Whether there has been a map yet.
+  [[nodiscard]] bool is_filled() const noexcept { return version_.has_value(); }
+
+  // Null when the lane does not have the shard. The state stays where it is until apply() forgets the shard: look it up
+  // again after every co_await.
+  [[nodiscard]] ShardState* find(ShardKey key) noexcept;
+  [[nodiscard]] std::size_t size() const noexcept { return shards_.size(); }
+
+  // Gives back the memory of shards that have had no traffic for a while.
+  void release_idle(MonotonicTime now);
+
+  // What journal::RetentionView::keep_from() answers at the time `now`.
+  [[nodiscard]] WallTime keep_from(ShardKey key, WallTime now) const noexcept;
+
+ private:
+  void update(const directory::Stream& stream, const journal::Journal& journal);
+  void forget_missing(const directory::Stream& before, const directory::Stream* after);
+
+  LaneId lane_;
+  std::optional<std::uint64_t> version_;
+  absl::flat_hash_map<StreamId, std::shared_ptr<const directory::Stream>> streams_;
+  absl::flat_hash_map<ShardKey, std::unique_ptr<ShardState>> shards_;
+};
+
+
+}  // namespace weir::cell

@@ -1,0 +1,66 @@
+// RealConnection: one TCP connection on one core.
+#pragma once
+
+#include <boost/asio/ip/tcp.hpp>
+
+#include "env/network.h"
+#include "env/real/core.h"
+#include "env/real/descriptor.h"
+#include "env/real/gather.h"
+#include "env/real/operation.h"
+
+namespace weir::env::real {
+
+class RealConnection final : public Connection {
+ public:
+  // Takes over a stream socket. When the system refuses to watch it, the connection is closed from the start.
+  RealConnection(RealCore& core, Descriptor descriptor, Endpoint peer);
+  ~RealConnection() override { close(); }
+
+  [[nodiscard]] Task<Result<std::size_t>> read_some(MutableBytes out, MonotonicTime deadline) override;
+  [[nodiscard]] Task<Result<void>> write_all(std::span<const BytesView> parts, MonotonicTime deadline) override;
+  void close() noexcept override;
+  [[nodiscard]] const Endpoint& peer() const noexcept override { return peer_; }
+
+  // Waits until a connect() that is under way has ended, and tells how. Errors: as Network::connect.
+  [[nodiscard]] Task<Result<void>> finish_connect(MonotonicTime deadline);
+
+ private:
+  using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
+
+  // One direction's wait and its deadline. Arming and disarming the queue at every read would cost more than the read,
+  // so the timer stays armed from one wait to the next as long as it is early enough, and looks at the true deadline
+  // when it fires.
+  class Direction final : public Timer {
+   public:
+    explicit Direction(RealConnection& connection) : operation(connection.core_), connection_(connection) {}
+    ~Direction() override { connection_.core_.disarm(*this); }
+    void expect(MonotonicTime deadline);
+    void finish() noexcept { deadline_ = no_deadline; }
+    [[nodiscard]] bool timed_out() const noexcept { return timed_out_; }
+    void on_expiry() override;
+
+    Operation operation;
+
+   private:
+    RealConnection& connection_;
+    MonotonicTime deadline_ = no_deadline;   // of the wait under way
+    MonotonicTime armed_for_ = no_deadline;  // no_deadline: not armed
+    bool timed_out_ = false;
+  };
+
+  [[nodiscard]] Task<Result<void>> wait_writable(MonotonicTime deadline);
+  [[nodiscard]] Error closed_error() const { return Error{ErrorCode::closed, "the connection is closed"}; }
+
+  RealCore& core_;
+  Socket socket_;
+  Endpoint peer_;
+  Direction reading_{*this};
+  Direction writing_{*this};
+  int reads_without_waiting_ = 0;
+  bool more_is_likely_ = false;  // the last read filled its buffer
+  bool at_end_ = false;          // the peer has finished sending
+  bool closed_ = false;
+};
+
+}  // namespace weir::env::real

@@ -1,0 +1,49 @@
+// RealLogSink: log lines go into a bounded buffer, and one thread writes them out.
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "base/log.h"
+#include "base/metrics.h"
+
+namespace weir::env {
+
+// From its making to its end the process logs through it, with the time of the wall clock. Made by the starting thread
+// before others run, ends after they have. Threads: exactly one.
+class RealLogSink final : public LogSink {
+ public:
+  // What waits to be written; a line that no longer fits is dropped and counted.
+  static constexpr std::size_t buffered_bytes_max = 1024 * 1024;
+
+  // Writes to `descriptor`, which stays the caller's. Counts lines that were dropped, because the buffer was full or
+  // because writing failed, in `dropped_lines`, which must outlive the sink.
+  RealLogSink(int descriptor, Counter& dropped_lines);
+  RealLogSink(const RealLogSink&) = delete;
+  RealLogSink& operator=(const RealLogSink&) = delete;
+  // Writes what is buffered; gives up on a reader that takes nothing for a second. Logging goes back to the default.
+  ~RealLogSink() override;
+
+  void write(std::string_view line) noexcept override;
+
+ private:
+  void drain() noexcept;
+  [[nodiscard]] bool write_line(std::string_view line) noexcept;
+  void write_lines(std::string_view lines) noexcept;
+  [[nodiscard]] bool stopping() noexcept;
+
+  const int descriptor_;
+  Counter& dropped_lines_;
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::string filling_;  // these two under mutex_
+  bool stopping_ = false;
+  std::string writing_;  // the thread's own
+  std::thread thread_;
+};
+
+}  // namespace weir::env

@@ -1,0 +1,58 @@
+// Operation: what every API operation gets and what it answers. One operation, one file in operations/.
+//
+// An operation decodes its input, checks what the model cannot say, does its work through the cell or the directory, and
+// encodes its output. It runs on the core of its connection; control operations visit the directory's core.
+#pragma once
+
+#include <expected>
+#include <string>
+#include <string_view>
+
+#include "base/bytes.h"
+#include "cell/cell_client.h"
+#include "directory/directory.h"
+#include "env/core.h"
+#include "env/task.h"
+#include "frontend/authentication/identity.h"
+#include "frontend/call_rates.h"
+#include "frontend/metrics.h"
+#include "frontend/routes.h"
+#include "frontend/settings.h"
+#include "kinesis/decode.h"
+#include "kinesis/encode.h"
+#include "kinesis/errors.h"
+#include "kinesis/operations.h"
+#include "model/token.h"
+
+namespace weir::frontend {
+
+// The rest of the system, as the front ends of all cores see it. Outlives them.
+struct Services {
+  cell::CellClient& cell;
+  directory::Directory& directory;  // only on directory_core
+  CallRates& call_rates;            // only on directory_core
+  env::Core& directory_core;
+  const FrontEndSettings& settings;
+  FrontEndMetrics& metrics;
+};
+
+// One request on its way through its operation. Lives until the operation's task has ended.
+struct OperationCall {
+  env::Core& core;
+  Services& services;
+  Routes& routes;              // of this core
+  model::TokenSealer& sealer;  // of this core
+  kinesis::Operation operation;
+  kinesis::Encoding encoding;
+  Identity identity;
+  MutableBytes body;           // decoded in place; views in the input point into it
+};
+
+// The encoded body of a success (empty for operations without output), or the error.
+using OperationResult = std::expected<std::string, kinesis::ApiError>;
+using OperationFunction = env::Task<OperationResult> (*)(OperationCall&);
+
+// The function of `operation`; null for those that are not built.
+[[nodiscard]] OperationFunction find_operation(kinesis::Operation operation) noexcept;
+
+}  // namespace weir::frontend

@@ -1,0 +1,186 @@
+// PutRecords: up to 500 records into a stream, each with its own outcome (API reference, section 3.4).
+#include <algorithm>
+#include <memory>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "env/task_group.h"
+#include "frontend/operations/operations.h"
+#include "frontend/operations/put_checks.h"
+#include "kinesis/record_writers.h"
+#include "kinesis/shapes/put_records.h"
+#include "model/limits.h"
+#include "model/sequence_number.h"
+#include "model/shard_id.h"
+
+namespace weir::frontend {
+namespace {
+
+using kinesis::PutRecordsInput;
+using kinesis::PutRecordsRequestEntry;
+
+// One record of the request on its way to its outcome.
+struct Entry {
+  RecordPlace place;
+  bool done = false;
+  cell::Refusal refusal = cell::Refusal::none;
+  ShardIndex shard;
+  model::SequenceNumber number;
+};
+
+// What one lane gets in one round: a fragment per shard, and which entries each holds, in order.
+struct LaneShare {
+  std::vector<cell::AppendRequest> requests;
+  std::vector<const directory::Shard*> shards;
+  std::vector<std::vector<std::uint32_t>> entries;
+  std::vector<cell::AppendReply> replies;
+};
+using LaneShares = absl::flat_hash_map<LaneId, std::unique_ptr<LaneShare>>;
+
+std::optional<kinesis::ApiError> check_sizes(const std::vector<PutRecordsRequestEntry>& records,
+                                             const directory::Stream& stream) {
+  std::uint64_t total = 0;
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    const std::uint64_t bytes = record_bytes(*records[i].partition_key, *records[i].data);
+    if (bytes > stream.record_bytes_max) {
+      return kinesis::errors::record_too_large("records." + std::to_string(i + 1) + ".member.data",
+                                               records[i].data->size(), stream.record_bytes_max);
+    }
+    total += bytes;
+  }
+  if (total > model::limits::put_records_bytes_max) return kinesis::errors::records_too_large();
+  return std::nullopt;
+}
+
+ApiResult<std::vector<Entry>> place_entries(const std::vector<PutRecordsRequestEntry>& records) {
+  std::vector<Entry> entries(records.size());
+  for (std::size_t i = 0; i < records.size(); ++i) {
+    auto place = place_record(*records[i].partition_key, records[i].explicit_hash_key);
+    if (!place) return std::unexpected(std::move(place.error()));
+    entries[i].place = *place;
+  }
+  return entries;
+}
+
+// Groups the entries that have no outcome yet by shard and encodes one fragment for each.
+LaneShares share_out(const directory::Stream& stream, const std::vector<PutRecordsRequestEntry>& records,
+                     std::vector<Entry>& entries) {
+  absl::flat_hash_map<const directory::Shard*, std::vector<std::uint32_t>> by_shard;
+  std::vector<const directory::Shard*> order;
+  for (std::uint32_t i = 0; i < entries.size(); ++i) {
+    if (entries[i].done) continue;
+    const directory::Shard* shard = stream.open_shard_for(entries[i].place.hash);
+    if (shard == nullptr) continue;
+    std::vector<std::uint32_t>& members = by_shard[shard];
+    if (members.empty()) order.push_back(shard);
+    members.push_back(i);
+  }
+  LaneShares shares;
+  for (const directory::Shard* shard : order) {
+    std::vector<std::uint32_t>& members = by_shard[shard];
+    std::uint64_t bytes = 0;
+    for (const std::uint32_t i : members) bytes += record_bytes(*records[i].partition_key, *records[i].data);
+    journal::FragmentBuilder builder(stream.key_of(*shard), static_cast<std::uint32_t>(members.size()), bytes);
+    for (const std::uint32_t i : members) {
+      entries[i].shard = shard->index;
+      builder.add(*records[i].partition_key, entries[i].place.explicit_hash_key, *records[i].data);
+    }
+    std::unique_ptr<LaneShare>& share = shares[shard->lane];
+    if (share == nullptr) share = std::make_unique<LaneShare>();
+    share->requests.push_back({.fragment = std::move(builder).finish()});
+    share->shards.push_back(shard);
+    share->entries.push_back(std::move(members));
+  }
+  return shares;
+}
+
+env::Task<void> append_share(OperationCall& call, LaneId lane, LaneShare& share) {
+  share.replies = co_await call.services.cell.append(call.core, lane, std::move(share.requests));
+}
+
+// Sends every lane its share, all at once.
+env::Task<void> append_all(OperationCall& call, LaneShares& shares) {
+  if (shares.size() == 1) {
+    co_await append_share(call, shares.begin()->first, *shares.begin()->second);
+    co_return;
+  }
+  env::TaskGroup group(call.core);
+  for (auto& [lane, share] : shares) group.spawn(append_share(call, lane, *share));
+  co_await group.wait();
+}
+
+void record_outcomes(const LaneShare& share, std::vector<Entry>& entries) {
+  for (std::size_t f = 0; f < share.replies.size(); ++f) {
+    const cell::AppendReply& reply = share.replies[f];
+    for (std::uint32_t place = 0; place < share.entries[f].size(); ++place) {
+      Entry& entry = entries[share.entries[f][place]];
+      if (place < reply.accepted) {
+        entry.refusal = cell::Refusal::none;
+        entry.number = model::record_sequence_number(share.shards[f]->created, share.shards[f]->index,
+                                                     {reply.first_index.value + place}, reply.arrival);
+        entry.done = true;
+      } else {
+        entry.refusal = reply.refusal == cell::Refusal::none ? cell::Refusal::throttled : reply.refusal;
+        entry.done = !is_rerouted(entry.refusal);
+      }
+    }
+  }
+}
+
+std::string encode_outcomes(OperationCall& call, const directory::Stream& stream,
+                            const std::vector<PutRecordsRequestEntry>& records, const std::vector<Entry>& entries) {
+  kinesis::PutRecordsWriter writer(call.encoding, entries.size());
+  std::array<char, model::shard_id_characters> id;
+  std::array<char, model::sequence_number_digits> number;
+  std::uint64_t bytes_in = 0;
+  std::uint64_t records_in = 0;
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    const Entry& entry = entries[i];
+    if (entry.done && entry.refusal == cell::Refusal::none) {
+      model::format_shard_id(entry.shard, id);
+      model::format(entry.number, number);
+      writer.success({id.data(), id.size()}, {number.data(), number.size()});
+      bytes_in += record_bytes(*records[i].partition_key, *records[i].data);
+      ++records_in;
+      continue;
+    }
+    const kinesis::ApiError error =
+        put_error(call, entry.done ? entry.refusal : cell::Refusal::unavailable, stream, entry.shard);
+    if (error.code == kinesis::ApiErrorCode::provisioned_throughput_exceeded) {
+      writer.failure(kinesis::info(error.code).name, error.message);
+    } else {
+      writer.failure(kinesis::info(kinesis::ApiErrorCode::internal_failure).name,
+                     kinesis::errors::internal_service_failure_message);
+    }
+  }
+  call.services.metrics.records_in.add(records_in);
+  call.services.metrics.record_bytes_in.add(bytes_in);
+  return std::move(writer).finish();
+}
+
+}  // namespace
+
+env::Task<OperationResult> put_records(OperationCall& call) {
+  WEIR_API_TRY(const PutRecordsInput input, kinesis::decode_request<PutRecordsInput>(call.encoding, call.body));
+  WEIR_API_TRY(auto stream, find_stream_with_shards(call, input.stream_name, input.stream_arn));
+  if (auto error = check_sizes(*input.records, *stream)) co_return std::unexpected(std::move(*error));
+  WEIR_API_TRY(std::vector<Entry> entries, place_entries(*input.records));
+  if (input.dry_run.value_or(false)) co_return std::unexpected(kinesis::errors::dry_run());
+
+  // A round per shard map: entries whose shard was split or merged meanwhile go round again with the next map.
+  const MonotonicTime deadline = call.core.now() + Duration(call.services.settings.reroute_time_max.get());
+  while (true) {
+    const std::uint64_t map_version = call.routes.map()->version();
+    LaneShares shares = share_out(*stream, *input.records, entries);
+    co_await append_all(call, shares);
+    for (const auto& [lane, share] : shares) record_outcomes(*share, entries);
+    const bool all_done = std::ranges::all_of(entries, [](const Entry& entry) { return entry.done; });
+    if (all_done || !co_await call.routes.wait_for_newer(map_version, deadline)) break;
+    auto again = find_stream_with_shards(call, input.stream_name, input.stream_arn);
+    if (!again) break;  // deleted meanwhile: what was stored stays acknowledged, the rest fails
+    stream = std::move(*again);
+  }
+  co_return encode_outcomes(call, *stream, *input.records, entries);
+}
+
+}  // namespace weir::frontend
