@@ -1,6 +1,7 @@
 // Logging: one line per event, `key=value` after a short sentence, so that both a person at 3 am and a machine can
 // read it. Never blocks: lines go into a bounded ring that a thread of env drains; what does not fit is dropped and
-// counted. Any thread.
+// counted. A line has at most 4 KiB, a value 1 KiB, and both are printable ASCII: what came from outside is escaped.
+// Any thread.
 //
 //   log_info("journal", "lane recovered", {{"lane", 3}, {"batches", 17}, {"cut_bytes", 512}});
 //   2026-11-23T15:11:29.123Z info journal "lane recovered" lane=3 batches=17 cut_bytes=512

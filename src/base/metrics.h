@@ -80,12 +80,13 @@ class MetricsRegistry {
   MetricsRegistry& operator=(const MetricsRegistry&) = delete;
   ~MetricsRegistry();
 
-  // Names: weir_<module>_<what>_<unit>[_total]. Declaring the same name with other labels adds a series to the family.
-  // References stay valid as long as the registry.
+  // Names: weir_<module>_<what>_<unit>[_total]. Declaring the same name with other labels adds a series to the family;
+  // with the same labels it gives the same metric again. One name is one type. Names and helps are literals. References
+  // stay valid as long as the registry. A gauge also exposes <name>_high_water.
   Counter& counter(std::string_view name, std::string_view help, std::vector<Label> labels = {});
   Gauge& gauge(std::string_view name, std::string_view help, std::vector<Label> labels = {});
   Histogram& histogram(std::string_view name, std::string_view help, double first_bound, std::vector<Label> labels = {});
-  // A gauge computed at scrape time; `read` must be callable from any thread.
+  // A gauge computed at scrape time; `read` must be callable from any thread. Declared once.
   void gauge_from(std::string_view name, std::string_view help, std::function<double()> read,
                   std::vector<Label> labels = {});
 

@@ -36,7 +36,8 @@ class SettingBase {
   [[nodiscard]] virtual std::string default_text() const = 0;
   [[nodiscard]] virtual std::string range_text() const = 0;    // empty when there is none
   [[nodiscard]] virtual std::string value_text() const = 0;
-  // Parses and stores. Durations take a unit: 250ms, 5s, 10m, 24h. Sizes take one too: 64KiB, 16MiB, 1GiB.
+  // Parses and stores. Durations take a unit: 250ms, 5s, 10m, 24h, 7d. Integers whose name contains "bytes" may take
+  // one: 64KiB, 16MiB, 1GiB, 2TiB. An error leaves the old value.
   // Errors: invalid_argument, naming the setting, the text and what would be right.
   [[nodiscard]] virtual Result<void> assign(std::string_view text) = 0;
 
@@ -46,6 +47,7 @@ class SettingBase {
 };
 
 // T: bool, std::uint64_t, std::string, milliseconds. Names and descriptions are literals. Units come last in names.
+// A setting lives as long as the registry that it is declared in.
 template <class T>
 class Setting;
 

@@ -21,12 +21,11 @@ namespace weir::cell {
 // Why a lane refused, beyond what ErrorCode says.
 enum class Refusal : std::uint8_t {
   none,
-  throttled,          // over the shard's rate: ProvisionedThroughputExceededException
-  shard_closed,       // split or merged: look the key up in a newer map and go there
-  not_mine,           // this lane does not know the shard: the caller's map or the lane's is behind
-  unavailable,        // recovering, full, or draining: retryable
-  failed,             // the commit or read failed: InternalFailure
-  above_out_of_range, // AppendRequest::above is past every number this lane can have given: InvalidArgument
+  throttled,     // over the shard's rate: ProvisionedThroughputExceededException
+  shard_closed,  // split or merged: look the key up in a newer map and go there
+  not_mine,      // this lane does not know the shard: the caller's map or the lane's is behind
+  unavailable,   // recovering, full, or draining: retryable
+  failed,        // the commit or read failed: InternalFailure
 };
 
 struct AppendRequest {
@@ -38,7 +37,7 @@ struct AppendReply {
   RecordIndex first_index;     // the others follow by one
   std::uint32_t accepted = 0;  // records appended, from the front; the rest was throttled. 0 exactly when refused
   WallTime arrival;
-  std::string reason;       // for the log, when refused
+  std::string reason;  // for the log, when refused
 };
 
 struct ReadReply {
@@ -65,9 +64,9 @@ class CellClient {
   CellClient& operator=(const CellClient&) = delete;
   virtual ~CellClient() = default;
 
-  // Appends to one lane; one reply per request, in order. Each fragment is accepted or refused on its own; of a fragment
-  // that does not fit into the shard's rate as a whole, the records at its front that fit are accepted (the API
-  // throttles record by record). What is accepted is acknowledged only when durable.
+  // Appends to one lane; one reply per request, in order. Each fragment is accepted or refused on its own; of a
+  // fragment that does not fit into the shard's rate as a whole, the records at its front that fit are accepted (the
+  // API throttles record by record). What is accepted is acknowledged only when durable.
   [[nodiscard]] virtual env::Task<std::vector<AppendReply>> append(env::Core& caller, LaneId lane,
                                                                    std::vector<AppendRequest> requests) = 0;
   // Counts as one GetRecords call of the shard.

@@ -11,6 +11,9 @@
 namespace weir::cell {
 namespace {
 
+// What a trim is taken to cost at least: a full disk asks for one with every batch it refuses.
+constexpr Duration trim_duration_min = milliseconds(10);
+
 class RetentionAt final : public journal::RetentionView {
  public:
   RetentionAt(const ShardTable& shards, WallTime now) noexcept : shards_(shards), now_(now) {}
@@ -23,8 +26,8 @@ class RetentionAt final : public journal::RetentionView {
 
 }  // namespace
 
-Lane::Lane(env::Core& core, std::unique_ptr<journal::Journal> journal, const LaneOptions& options,
-           CellMetrics& metrics, LaneMetrics& levels)
+Lane::Lane(env::Core& core, std::unique_ptr<journal::Journal> journal, const LaneOptions& options, CellMetrics& metrics,
+           LaneMetrics& levels)
     : core_(core),
       journal_(std::move(journal)),
       options_(options),
@@ -72,8 +75,8 @@ void Lane::apply(const directory::ShardMap& map) {
 
 env::Task<Result<WallTime>> Lane::close_shard(ShardKey key) {
   const OperationGuard guard(*this);
-  if (stopping_) co_return fail(ErrorCode::unavailable, "the lane is stopping");
-  ShardState* shard = shards_.find(key);
+  if (stopping_ || !serves_reads()) co_return fail(ErrorCode::unavailable, "the lane does not serve now");
+  ShardState* const shard = shards_.find(key);
   if (shard == nullptr) co_return fail(ErrorCode::not_found, "the lane does not have the shard");
   if (shard->closed.has_value()) co_return *shard->closed;
   if (!shard->closing.has_value()) shard->closing = std::max(core_.wall_now(), shard->last_arrival);
@@ -97,28 +100,27 @@ env::Task<Result<journal::TrimReport>> Lane::trim() {
   auto report = co_await journal_->trim(retention);
   trimming_ = false;
   metrics_.trims.add();
-  if (report.has_value()) {
-    metrics_.bytes_reclaimed.add(report->bytes_reclaimed);
-  } else {
+  if (!report.has_value()) {
     metrics_.trims_failed.add();
+    if (report.error().code == ErrorCode::fenced) enter_state(State::fenced);
     log_warning("cell", "a trim failed", {{"lane", options_.lane.value}, {"error", report.error().message}});
   }
   co_return report;
 }
 
+// Trims at intervals, sooner when the disk is full, but never for more than its share of the time.
 env::Task<void> Lane::trim_loop() {
-  Duration pause = options_.trim_interval;
+  MonotonicTime not_before = core_.now();
   while (!stopping_) {
-    const bool asked = co_await trim_now_.wait_until(core_.now() + pause);
+    static_cast<void>(co_await trim_now_.wait_until(std::max(not_before, core_.now() + options_.trim_interval)));
+    while (!stopping_ && core_.now() < not_before) static_cast<void>(co_await trim_now_.wait_until(not_before));
     if (stopping_) co_return;
     const MonotonicTime started = core_.now();
     shards_.release_idle(started);
     static_cast<void>(co_await trim());
-    const Duration took = core_.now() - started;
-    const auto rest = static_cast<std::int64_t>(100 / options_.trim_share_percent);
-    pause = std::max(options_.trim_interval, took * rest);
-    if (asked) co_await pause_after_request(pause);
-    if (journal_ != nullptr) publish_levels();
+    const Duration took = std::max<Duration>(core_.now() - started, trim_duration_min);
+    not_before = started + took * 100 / static_cast<std::int64_t>(options_.trim_share_percent);
+    publish_levels();
   }
 }
 

@@ -53,9 +53,9 @@ class Lane {
   [[nodiscard]] env::Task<ReadReply> read(journal::ReadRequest request);
   [[nodiscard]] env::Task<LocateReply> locate(ShardKey key, StartFrom from, WallTime time);
 
-  // Takes no more records for the shard, waits until those it took are durable or refused, and returns a close time that
-  // is not before the arrival of any of them. Closing again gives the same time. Errors: not_found when the lane does not
-  // have the shard, unavailable while the lane stops.
+  // Takes no more records for the shard, waits until those it took are durable or refused, and returns a close time
+  // that is not before the arrival of any of them. Closing again gives the same time. Errors: not_found when the lane
+  // does not have the shard, unavailable while the lane stops.
   [[nodiscard]] env::Task<Result<WallTime>> close_shard(ShardKey key);
   // Undoes close_shard(), as long as no map has closed the shard.
   void reopen_shard(ShardKey key);
@@ -76,12 +76,12 @@ class Lane {
   // lane_append.cc
   [[nodiscard]] bool admit(std::vector<AppendRequest>& requests, std::vector<AppendReply>& replies,
                            CommitWaiter& waiter);
-  [[nodiscard]] AppendReply admit_fragment(journal::Fragment& fragment, std::optional<RecordIndex> above,
-                                           MonotonicTime now, WallTime wall_now);
+  [[nodiscard]] AppendReply admit_fragment(journal::Fragment& fragment, MonotonicTime now, WallTime wall_now);
+  [[nodiscard]] std::uint32_t admit_by_rate(ShardState& shard, const journal::Fragment& fragment, MonotonicTime now);
   [[nodiscard]] std::string_view refusal_of_writes(std::uint64_t stored_bytes) const noexcept;
   [[nodiscard]] env::Task<void> commit_loop();
   [[nodiscard]] env::Task<void> commit_next();
-  void committed(const PendingBatch& batch, Duration took);
+  void committed(const PendingBatch& batch);
   void commit_failed(const PendingBatch& batch, const Error& error);
   [[nodiscard]] env::Task<void> recover();
   void publish_levels();

@@ -30,7 +30,9 @@ env::Task<std::vector<AppendReply>> Lane::append(env::Core& caller, std::vector<
   co_await waiter;  // resumed on the caller's core
   if (waiter.refusal() != Refusal::none) {
     for (AppendReply& reply : replies) {
-      if (reply.refusal == Refusal::none) reply = refuse(waiter.refusal(), waiter.reason());
+      if (reply.refusal != Refusal::none) continue;
+      reply = refuse(waiter.refusal(), waiter.reason());
+      metrics_.count_append_refusal(reply.refusal);
     }
   }
   co_return replies;
@@ -47,14 +49,15 @@ bool Lane::admit(std::vector<AppendRequest>& requests, std::vector<AppendReply>&
   PendingBatch* batch = nullptr;
   replies.reserve(requests.size());
   for (AppendRequest& request : requests) {
-    AppendReply& reply = replies.emplace_back(lane_refuses.empty()
-                                                  ? admit_fragment(request.fragment, request.above, now, wall_now)
+    const std::uint32_t asked = request.fragment.record_count();
+    const AppendReply& reply =
+        replies.emplace_back(lane_refuses.empty() ? admit_fragment(request.fragment, now, wall_now)
                                                   : refuse(Refusal::unavailable, lane_refuses));
     if (reply.refusal != Refusal::none) {
       metrics_.count_append_refusal(reply.refusal);
-      reply.returned.emplace(std::move(request.fragment));
       continue;
     }
+    if (reply.accepted < asked) metrics_.count_append_refusal(Refusal::throttled);
     if (batch == nullptr) batch = &batches_.batch_for(stored_bytes);
     batches_.add(*batch, std::move(request.fragment));
   }
@@ -80,33 +83,53 @@ std::string_view Lane::refusal_of_writes(std::uint64_t stored_bytes) const noexc
   return {};
 }
 
-// Stamps the fragment if its shard takes it.
-AppendReply Lane::admit_fragment(journal::Fragment& fragment, std::optional<RecordIndex> above, MonotonicTime now,
-                                 WallTime wall_now) {
+// Stamps what the shard takes of the fragment, and drops the rest of its records.
+AppendReply Lane::admit_fragment(journal::Fragment& fragment, MonotonicTime now, WallTime wall_now) {
   ShardState* const shard = shards_.find(fragment.shard());
   if (shard == nullptr) return refuse(Refusal::not_mine, "the lane does not have the shard");
   if (!shard->takes_records()) return refuse(Refusal::shard_closed, "the shard is closed");
-
-  const auto first = number_records(options_.epoch, shard->next, above, fragment.record_count());
+  const auto first = number_records(options_.epoch, shard->next, fragment.record_count());
   if (!first.has_value()) {
-    return first.error() == NumberingError::above_out_of_range
-               ? refuse(Refusal::above_out_of_range, "no record of this lane can have the number to come after")
-               : refuse(Refusal::unavailable, "the epoch's record numbers are used up; a restart gives new ones");
-  }
-  if (options_.enforce_rates) {
-    switch (shard->writes.try_admit(now, write_limit_, fragment.record_count(), fragment.payload_bytes())) {
-      case model::Admit::yes: break;
-      case model::Admit::over_records: return refuse(Refusal::throttled, "over the shard's records per second");
-      case model::Admit::over_bytes: return refuse(Refusal::throttled, "over the shard's bytes per second");
-    }
+    return refuse(Refusal::unavailable, "the epoch's record numbers are used up; a restart gives new ones");
   }
   AppendReply reply;
+  reply.accepted = options_.enforce_rates ? admit_by_rate(*shard, fragment, now) : fragment.record_count();
+  if (reply.accepted == 0) return refuse(Refusal::throttled, "over the shard's rate");
+  if (reply.accepted < fragment.record_count()) fragment.keep_first(reply.accepted);
   reply.first_index = *first;
   reply.arrival = std::max(wall_now, shard->last_arrival);
-  shard->next = {first->value + fragment.record_count()};
+  shard->next = {first->value + reply.accepted};
   shard->last_arrival = reply.arrival;
   fragment.stamp(reply.first_index, reply.arrival);
   return reply;
+}
+
+// How many records at the fragment's front fit into the shard's rate now; these are counted against it. A record that
+// is larger by itself than what the shard takes in a second is admitted alone, while nothing else counts.
+std::uint32_t Lane::admit_by_rate(ShardState& shard, const journal::Fragment& fragment, MonotonicTime now) {
+  const auto admits = [&](std::uint64_t records, std::uint64_t bytes) {
+    return shard.writes.try_admit(now, write_limit_, records, bytes) == model::Admit::yes;
+  };
+  const bool may_fit_whole = fragment.record_count() == 1 || (fragment.record_count() <= write_limit_.records &&
+                                                              fragment.payload_bytes() <= write_limit_.bytes);
+  if (may_fit_whole && admits(fragment.record_count(), fragment.payload_bytes())) return fragment.record_count();
+
+  if (shard.writes.has_room(now, write_limit_) != model::Admit::yes) return 0;
+  const std::uint64_t records_left = write_limit_.records - shard.writes.records_in_window();
+  const std::uint64_t bytes_left = write_limit_.bytes - shard.writes.bytes_in_window();
+  std::uint32_t records = 0;
+  std::uint64_t bytes = 0;
+  std::uint64_t first_record_bytes = 0;
+  fragment.view().for_each([&](const journal::RecordView& record) {
+    const std::uint64_t record_bytes = record.partition_key.size() + record.data.size();
+    if (records == 0) first_record_bytes = record_bytes;
+    if (records == records_left || record_bytes > bytes_left - bytes) return false;
+    ++records;
+    bytes += record_bytes;
+    return true;
+  });
+  if (records > 0) return admits(records, bytes) ? records : 0;
+  return admits(1, first_record_bytes) ? 1 : 0;
 }
 
 // One commit in flight; what arrives meanwhile is the next batch. An idle loop is woken by way of the core's queue, so
@@ -127,11 +150,10 @@ env::Task<void> Lane::commit_loop() {
 
 env::Task<void> Lane::commit_next() {
   PendingBatch batch = batches_.take();
-  const MonotonicTime started = core_.now();
-  metrics_.batch_fragments.observe(static_cast<double>(batch.fragments.size()));
+  metrics_.batch_calls.observe(static_cast<double>(batch.calls));
   const Result<void> result = co_await journal_->commit(std::move(batch.fragments));
   if (result.has_value()) {
-    committed(batch, core_.now() - started);
+    committed(batch);
   } else {
     commit_failed(batch, result.error());
   }
@@ -139,11 +161,7 @@ env::Task<void> Lane::commit_next() {
   settled_.notify_all();
 }
 
-void Lane::committed(const PendingBatch& batch, Duration took) {
-  metrics_.commits.add();
-  metrics_.commit_seconds.observe(std::chrono::duration<double>(took).count());
-  metrics_.records_appended.add(batch.records);
-  metrics_.bytes_appended.add(batch.payload_bytes);
+void Lane::committed(const PendingBatch& batch) {
   if (std::exchange(disk_full_, false)) log_info("cell", "the disk has space again", {{"lane", options_.lane.value}});
   batches_.settle(batch, Refusal::none, {});
 }
@@ -152,8 +170,6 @@ void Lane::committed(const PendingBatch& batch, Duration took) {
 // pending is refused, too: its callers had better try again than wait for a recovery of unknown length.
 void Lane::commit_failed(const PendingBatch& batch, const Error& error) {
   if (error.code == ErrorCode::no_space) {
-    metrics_.commits_refused_no_space.add();
-    metrics_.append_unavailable.add(batch.calls);
     if (!std::exchange(disk_full_, true)) {
       log_error("cell", "the disk is full: writes are refused until there is space, reads go on",
                 {{"lane", options_.lane.value}, {"error", error.message}});
@@ -163,13 +179,15 @@ void Lane::commit_failed(const PendingBatch& batch, const Error& error) {
     return;
   }
   metrics_.commits_failed.add();
-  metrics_.append_failed.add(batch.calls);
+  if (error.code == ErrorCode::limit_exceeded) {  // nothing was written
+    batches_.settle(batch, Refusal::failed, error.message);
+    return;
+  }
   enter_state(error.code == ErrorCode::fenced ? State::fenced : State::recovering);
   log_error("cell", "a commit failed", {{"lane", options_.lane.value}, {"error", error.message}});
   batches_.settle(batch, Refusal::failed, "the commit failed: " + error.message);
   while (!batches_.empty()) {
     const PendingBatch next = batches_.take();
-    metrics_.append_unavailable.add(next.calls);
     batches_.settle(next, Refusal::unavailable, "the commit before failed: " + error.message);
   }
 }

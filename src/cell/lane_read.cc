@@ -31,8 +31,8 @@ std::string reason_of(Refusal refusal) {
   }
 }
 
-// How far a reader who has been given `result` is behind: 0 at the tip, else the age of the last record he was given, or
-// of the oldest one there is when he was given none.
+// How far a reader who has been given `result` is behind: 0 at the tip, else the age of the last record he was given,
+// or of the oldest one there is when he was given none.
 std::int64_t behind_ms(const journal::ReadResult& result, const std::optional<journal::ShardBounds>& bounds,
                        WallTime now) {
   if (result.reached_end) return 0;
@@ -109,14 +109,13 @@ env::Task<LocateReply> Lane::locate(ShardKey key, StartFrom from, WallTime time)
   if (stopping_ || !serves_reads()) co_return refuse_locate(Refusal::unavailable, reason_of(Refusal::unavailable));
   ShardState* const shard = shards_.find(key);
   if (shard == nullptr) co_return refuse_locate(Refusal::not_mine, reason_of(Refusal::not_mine));
-  if (options_.enforce_rates &&
-      !shard->iterators.try_admit(core_.now(), options_.limits.iterator_calls_per_second)) {
+  if (options_.enforce_rates && !shard->iterators.try_admit(core_.now(), options_.limits.iterator_calls_per_second)) {
     metrics_.iterators_throttled.add();
     co_return refuse_locate(Refusal::throttled, "over the shard's iterator requests per second");
   }
   metrics_.iterators.add();
   LocateReply reply;
-  // Nothing durable: whatever becomes durable later is what any reader wants first, so 0 stands for all three.
+  // Nothing durable: whatever becomes durable later is what any reader wants first, so 0 stands for all of them.
   const auto bounds = journal_->bounds(key);
   if (!bounds.has_value()) co_return reply;
   switch (from) {
@@ -127,6 +126,7 @@ env::Task<LocateReply> Lane::locate(ShardKey key, StartFrom from, WallTime time)
       // What is still on its way to the disk was not acknowledged yet, so it counts as put after the iterator.
       reply.position = {bounds->last.value + 1};
       co_return reply;
+    case StartFrom::sequence_number: co_return reply;
     case StartFrom::timestamp: break;
   }
   const auto found = co_await journal_->find_arrival(key, time);

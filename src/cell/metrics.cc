@@ -10,8 +10,8 @@ namespace weir::cell {
 namespace {
 
 constexpr std::string_view refused_name = "weir_cell_append_fragments_refused_total";
-constexpr std::string_view refused_help = "Fragments (the records of one request for one shard) refused, by reason.";
-constexpr double first_commit_bound_seconds = 16e-6;
+constexpr std::string_view refused_help =
+    "Fragments (the records of one request for one shard) refused, whole or in part, by reason.";
 
 struct LaneNames {
   std::array<std::array<char, 3>, lanes_max> text{};
@@ -32,40 +32,32 @@ std::vector<Label> lane_label(LaneId lane) {
 
 }  // namespace
 
-CellMetrics::CellMetrics(MetricsRegistry& registry)
-    : records_appended(registry.counter("weir_cell_records_appended_total", "Records made durable.")),
-      bytes_appended(registry.counter("weir_cell_bytes_appended_total",
-                                      "Bytes of data and partition keys of records made durable.")),
-      commits(registry.counter("weir_cell_commits_total", "Batches made durable.")),
+CellMetrics::CellMetrics(MetricsRegistry& registry, std::uint32_t lanes_count)
+    : batch_calls(registry.histogram("weir_cell_batch_calls", "Append calls that share one batch.", 1)),
       commits_failed(registry.counter("weir_cell_commits_failed_total",
                                       "Batches whose write failed; the lane recovers after each.")),
-      commits_refused_no_space(registry.counter("weir_cell_commits_refused_no_space_total",
-                                                "Batches refused because the disk is full up to its reserve.")),
-      commit_seconds(registry.histogram("weir_cell_commit_seconds", "Time that one batch took to become durable.",
-                                        first_commit_bound_seconds)),
-      batch_fragments(registry.histogram("weir_cell_batch_fragments", "Fragments in one batch.", 1)),
       append_throttled(registry.counter(refused_name, refused_help, {{"reason", "throttled"}})),
       append_shard_closed(registry.counter(refused_name, refused_help, {{"reason", "shard_closed"}})),
       append_not_mine(registry.counter(refused_name, refused_help, {{"reason", "not_mine"}})),
       append_unavailable(registry.counter(refused_name, refused_help, {{"reason", "unavailable"}})),
       append_failed(registry.counter(refused_name, refused_help, {{"reason", "failed"}})),
-      append_above_out_of_range(registry.counter(refused_name, refused_help, {{"reason", "above_out_of_range"}})),
       reads(registry.counter("weir_cell_reads_total", "Reads answered with records or with none.")),
       records_read(registry.counter("weir_cell_records_read_total", "Records returned by reads.")),
-      bytes_read(registry.counter("weir_cell_bytes_read_total",
-                                  "Bytes of data and partition keys returned by reads.")),
+      bytes_read(registry.counter("weir_cell_bytes_read_total", "Bytes of data and partition keys returned by reads.")),
       reads_throttled(registry.counter("weir_cell_reads_throttled_total", "Reads over their shard's rate.")),
-      reads_failed(registry.counter("weir_cell_reads_failed_total",
-                                    "Reads that met a corrupt byte or a failing disk.")),
-      reads_refused(registry.counter("weir_cell_reads_refused_total",
-                                     "Reads of shards not held here, or while the lane stops.")),
+      reads_failed(
+          registry.counter("weir_cell_reads_failed_total", "Reads that met a corrupt byte or a failing disk.")),
+      reads_refused(
+          registry.counter("weir_cell_reads_refused_total", "Reads of shards not held here, or while the lane stops.")),
       iterators(registry.counter("weir_cell_iterators_located_total", "Iterator positions found.")),
-      iterators_throttled(registry.counter("weir_cell_iterators_throttled_total",
-                                           "Iterator requests over their shard's rate.")),
+      iterators_throttled(
+          registry.counter("weir_cell_iterators_throttled_total", "Iterator requests over their shard's rate.")),
       recoveries(registry.counter("weir_cell_recoveries_total", "Recoveries of a lane after a failed commit.")),
       trims(registry.counter("weir_cell_trims_total", "Sweeps for records past their retention.")),
-      trims_failed(registry.counter("weir_cell_trims_failed_total", "Sweeps that ended in an error.")),
-      bytes_reclaimed(registry.counter("weir_cell_bytes_reclaimed_total", "Stored bytes given back by sweeps.")) {}
+      trims_failed(registry.counter("weir_cell_trims_failed_total", "Sweeps that ended in an error.")) {
+  lanes.reserve(lanes_count);
+  for (std::uint32_t i = 0; i < lanes_count; ++i) lanes.emplace_back(registry, LaneId{i});
+}
 
 void CellMetrics::count_append_refusal(Refusal refusal) noexcept {
   switch (refusal) {
@@ -75,7 +67,6 @@ void CellMetrics::count_append_refusal(Refusal refusal) noexcept {
     case Refusal::not_mine: return append_not_mine.add();
     case Refusal::unavailable: return append_unavailable.add();
     case Refusal::failed: return append_failed.add();
-    case Refusal::above_out_of_range: return append_above_out_of_range.add();
   }
 }
 

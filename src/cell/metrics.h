@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "base/ids.h"
 #include "base/metrics.h"
@@ -9,24 +10,33 @@
 
 namespace weir::cell {
 
-// What all lanes of the process count together. Declared once.
-struct CellMetrics {
-  explicit CellMetrics(MetricsRegistry& registry);
+// The levels of one lane.
+struct LaneMetrics {
+  LaneMetrics(MetricsRegistry& registry, LaneId lane);
 
-  Counter& records_appended;
-  Counter& bytes_appended;
-  Counter& commits;
+  Gauge& shards;
+  Gauge& pending_bytes;
+  Gauge& pending_calls;
+  Gauge& serving;
+  Gauge& stored_bytes;
+  Gauge& segments;
+  Gauge& tail_cache_bytes;
+  Gauge& index_bytes;
+};
+
+// What all lanes of the process count together, and the levels of each of `lanes_count` (1 to lanes_max) lanes.
+// Declared once.
+struct CellMetrics {
+  CellMetrics(MetricsRegistry& registry, std::uint32_t lanes_count);
+
+  Histogram& batch_calls;
   Counter& commits_failed;
-  Counter& commits_refused_no_space;
-  Histogram& commit_seconds;
-  Histogram& batch_fragments;
 
   Counter& append_throttled;
   Counter& append_shard_closed;
   Counter& append_not_mine;
   Counter& append_unavailable;
   Counter& append_failed;
-  Counter& append_above_out_of_range;
 
   Counter& reads;
   Counter& records_read;
@@ -40,24 +50,11 @@ struct CellMetrics {
   Counter& recoveries;
   Counter& trims;
   Counter& trims_failed;
-  Counter& bytes_reclaimed;
 
-  // Counts a fragment that was refused.
+  std::vector<LaneMetrics> lanes;  // by lane
+
+  // Counts a fragment that was refused, as a whole or in part.
   void count_append_refusal(Refusal refusal) noexcept;
-};
-
-// The levels of one lane. Declared once per lane, at most lanes_max of them.
-struct LaneMetrics {
-  LaneMetrics(MetricsRegistry& registry, LaneId lane);
-
-  Gauge& shards;
-  Gauge& pending_bytes;
-  Gauge& pending_calls;
-  Gauge& serving;
-  Gauge& stored_bytes;
-  Gauge& segments;
-  Gauge& tail_cache_bytes;
-  Gauge& index_bytes;
 };
 
 }  // namespace weir::cell

@@ -17,8 +17,6 @@ void PendingBatches::add(PendingBatch& batch, journal::Fragment fragment) {
   const std::uint64_t stored_bytes = fragment.bytes().size();
   bytes_ += stored_bytes;
   batch.stored_bytes += stored_bytes;
-  batch.payload_bytes += fragment.payload_bytes();
-  batch.records += fragment.record_count();
   batch.fragments.push_back(std::move(fragment));
 }
 

@@ -16,8 +16,8 @@
 
 namespace weir::cell {
 
-// co_await it: goes on, on the caller's core, once the batch that the caller's records are in has been settled. Lives in
-// the caller's frame, so that waiting allocates nothing.
+// co_await it: goes on, on the caller's core, once the batch that the caller's records are in has been settled. Lives
+// in the caller's frame, so that waiting allocates nothing.
 class CommitWaiter {
  public:
   explicit CommitWaiter(env::Core& caller) noexcept : caller_(caller) {}
@@ -43,10 +43,8 @@ class CommitWaiter {
 
 struct PendingBatch {
   std::vector<journal::Fragment> fragments;
-  std::uint64_t number = 0;        // counts up from 1
+  std::uint64_t number = 0;  // counts up from 1
   std::uint64_t stored_bytes = 0;
-  std::uint64_t payload_bytes = 0;
-  std::uint64_t records = 0;
   std::uint64_t calls = 0;
   CommitWaiter* first_waiter = nullptr;
   CommitWaiter* last_waiter = nullptr;

@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <expected>
 #include <optional>
 
 #include "base/ids.h"
@@ -19,31 +18,19 @@ inline constexpr std::uint64_t numbers_per_epoch = std::uint64_t{1} << 42;
 // Keeps every index below model::ending_record_index, 2^63 - 1.
 inline constexpr Epoch epoch_max{(std::uint64_t{1} << 21) - 2};
 
-[[nodiscard]] constexpr RecordIndex first_number_of(Epoch epoch) noexcept {
-  return {epoch.value * numbers_per_epoch};
-}
+[[nodiscard]] constexpr RecordIndex first_number_of(Epoch epoch) noexcept { return {epoch.value * numbers_per_epoch}; }
 // Not given any more.
 [[nodiscard]] constexpr RecordIndex end_of_numbers_of(Epoch epoch) noexcept {
   return {(epoch.value + 1) * numbers_per_epoch};
 }
 
-enum class NumberingError : std::uint8_t { above_out_of_range, exhausted };
-
-// The first of `count` consecutive numbers for new records. `next`: the lowest that was not yet used. `above`: the
-// caller wants greater ones than this; it may name another shard's record, and so make this shard skip ahead, but by
-// no more than half of the epoch's numbers, so that nobody can use a shard up with one request.
-[[nodiscard]] constexpr std::expected<RecordIndex, NumberingError> number_records(Epoch epoch, RecordIndex next,
-                                                                                  std::optional<RecordIndex> above,
-                                                                                  std::uint32_t count) noexcept {
-  RecordIndex first = std::max(next, first_number_of(epoch));
-  if (above.has_value() && *above >= first) {
-    if (above->value >= first_number_of(epoch).value + numbers_per_epoch / 2) {
-      return std::unexpected(NumberingError::above_out_of_range);
-    }
-    first = {above->value + 1};
-  }
+// The first of `count` consecutive numbers for new records of a shard, of which `next` is the lowest that no record was
+// given. Empty when the epoch's numbers are used up.
+[[nodiscard]] constexpr std::optional<RecordIndex> number_records(Epoch epoch, RecordIndex next,
+                                                                  std::uint32_t count) noexcept {
+  const RecordIndex first = std::max(next, first_number_of(epoch));
   const std::uint64_t end = end_of_numbers_of(epoch).value;
-  if (first.value >= end || count > end - first.value) return std::unexpected(NumberingError::exhausted);
+  if (first.value >= end || count > end - first.value) return std::nullopt;
   return first;
 }
 

@@ -1,7 +1,5 @@
 #include "cell/settings.h"
 
-#include <algorithm>
-
 #include "cell/lane_count.h"
 #include "journal/format.h"
 #include "model/limits.h"
@@ -42,25 +40,8 @@ CellSettings::CellSettings(SettingsRegistry& registry)
       pending_calls_max(registry, "cell.pending_calls_max", 16'384, {.least = 1, .most = 1'000'000},
                         "Write requests that one lane holds accepted but not yet durable. Beyond it writes are "
                         "refused, to be tried again."),
-      trim_interval(registry, "cell.trim_interval", seconds(30), {.least = milliseconds(10), .most = hours(24)},
-                    "How often a lane looks for records past their retention and gives their space back."),
       trim_share_percent(registry, "cell.trim_share_percent", 10, {.least = 1, .most = 100},
-                         "Share of the time that a lane may spend on that."),
-      segment_bytes(registry, "journal.segment_bytes", 64 * mebibyte,
-                    {.least = mebibyte, .most = journal::segment_bytes_max},
-                    "Size at which a segment file is sealed and the next one begins. Space comes back in whole "
-                    "segments."),
-      first_segment_bytes(registry, "journal.first_segment_bytes", 4 * mebibyte,
-                          {.least = mebibyte, .most = journal::segment_bytes_max},
-                          "Size of a lane's first segment file; each one doubles until journal.segment_bytes."),
-      tail_cache_bytes_max(registry, "journal.tail_cache_bytes_max", 64 * mebibyte, {.least = 0, .most = 1024 * gibibyte},
-                           "Newest records kept in memory, over all lanes. Readers behind that read from disk."),
-      footer_cache_bytes_max(registry, "journal.footer_cache_bytes_max", 16 * mebibyte,
-                             {.least = mebibyte, .most = 1024 * gibibyte},
-                             "Indexes of sealed segments kept in memory, over all lanes."),
-      space_reserve_bytes(registry, "journal.space_reserve_bytes", 256 * mebibyte, {.least = 0, .most = 1024 * gibibyte},
-                          "Free disk space below which writes are refused, so that reads, trims and the rest of the "
-                          "machine go on.") {}
+                         "Share of its time that a lane may spend looking for records past their retention.") {}
 
 LaneOptions CellSettings::lane_options() const {
   return {
@@ -73,18 +54,7 @@ LaneOptions CellSettings::lane_options() const {
       .batch_bytes_max = batch_bytes_max.get(),
       .pending_bytes_max = pending_bytes_max.get(),
       .pending_calls_max = pending_calls_max.get(),
-      .trim_interval = trim_interval.get(),
       .trim_share_percent = trim_share_percent.get(),
-  };
-}
-
-journal::JournalOptions CellSettings::journal_options(std::uint32_t lanes_count) const {
-  return {
-      .segment_bytes = segment_bytes.get(),
-      .first_segment_bytes = std::min(first_segment_bytes.get(), segment_bytes.get()),
-      .tail_cache_bytes_max = tail_cache_bytes_max.get() / lanes_count,
-      .footer_cache_bytes_max = footer_cache_bytes_max.get() / lanes_count,
-      .space_reserve_bytes = space_reserve_bytes.get(),
   };
 }
 

@@ -62,5 +62,4 @@ WallTime ShardTable::keep_from(ShardKey key, WallTime now) const noexcept {
   return found == shards_.end() ? WallTime::max() : now - found->second->retention;
 }
 
-
 }  // namespace weir::cell

@@ -19,12 +19,12 @@ struct ShardState {
   std::optional<WallTime> closed;   // by the map: for good
   std::optional<WallTime> closing;  // by close_shard(): until the map says so, too, or reopen_shard()
   milliseconds retention{};
-  RecordIndex next;                 // no number at or above this was used
+  RecordIndex next;  // the lowest number that no record was given
   WallTime last_arrival = WallTime::min();
   model::RateWindow writes;
-  model::RateWindow reads;          // records: calls
+  model::RateWindow reads;  // records: calls
   model::CallRate iterators;
-  bool read_in_flight = false;      // while rates are enforced: the cost of a read is known only at its end
+  bool read_in_flight = false;  // while rates are enforced: the cost of a read is known only at its end
 
   [[nodiscard]] bool takes_records() const noexcept { return !closed.has_value() && !closing.has_value(); }
 };
@@ -35,9 +35,9 @@ class ShardTable {
   ShardTable(const ShardTable&) = delete;
   ShardTable& operator=(const ShardTable&) = delete;
 
-  // Makes the table that of `map`: adds the lane's new shards (going on where `journal` left off), closes those that the
-  // map closes, forgets those that it no longer has. Looks only at streams that changed since the last map. An older
-  // map than the last is passed over.
+  // Makes the table that of `map`: adds the lane's new shards (going on where `journal` left off), closes those that
+  // the map closes, forgets those that it no longer has. Looks only at streams that changed since the last map. An
+  // older map than the last is passed over.
   void apply(const directory::ShardMap& map, const journal::Journal& journal);
   // Whether there has been a map yet.
   [[nodiscard]] bool is_filled() const noexcept { return version_.has_value(); }
@@ -62,6 +62,5 @@ class ShardTable {
   absl::flat_hash_map<StreamId, std::shared_ptr<const directory::Stream>> streams_;
   absl::flat_hash_map<ShardKey, std::unique_ptr<ShardState>> shards_;
 };
-
 
 }  // namespace weir::cell

@@ -37,9 +37,10 @@ struct Shard {
   std::optional<ShardIndex> adjacent_parent;
   std::vector<ShardIndex> children;  // after a split or merge
   WallTime created;
-  std::optional<WallTime> closed;
+  std::optional<WallTime> closed;          // later than the arrival of every record; the same for merged parents
   LaneId lane;
   [[nodiscard]] bool is_open() const noexcept { return !closed.has_value(); }
+  friend bool operator==(const Shard&, const Shard&) = default;
 };
 
 struct Stream {

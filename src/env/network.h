@@ -30,9 +30,10 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
   virtual ~Connection() = default;
 
-  // Reads at least one byte, at most out.size(); 0 when the peer has finished sending. Errors: timeout, closed, io.
+  // Reads at least one byte, at most out.size(), which is not 0; 0 when the peer has finished sending. After a timeout
+  // the connection is as good as before. Errors: timeout, closed (also when the peer resets), io.
   [[nodiscard]] virtual Task<Result<std::size_t>> read_some(MutableBytes out, MonotonicTime deadline) = 0;
-  // Writes all of `parts`, in order. Errors: timeout, closed, io.
+  // Writes all of `parts`, in order. After an error any part of them may have been sent. Errors: timeout, closed, io.
   [[nodiscard]] virtual Task<Result<void>> write_all(std::span<const BytesView> parts, MonotonicTime deadline) = 0;
   // Ends both directions; a read or write in flight comes back with `closed`. May be called more than once.
   virtual void close() noexcept = 0;
@@ -57,11 +58,14 @@ class Listener {
 class Network {
  public:
   virtual ~Network() = default;
-  // Errors: already_exists when the port is taken, io. The listener belongs to the calling core.
+  // Errors: invalid_argument for an address that is not numeric, already_exists when the port is taken, unavailable when
+  // the address is not this machine's, limit_exceeded, io. The listener belongs to the calling core.
   [[nodiscard]] virtual Task<Result<std::unique_ptr<Listener>>> listen(Endpoint endpoint, std::uint32_t backlog) = 0;
-  // Makes an accepted connection this core's own. TCP_NODELAY is on.
+  // Makes an accepted connection this core's own. TCP_NODELAY is on. Should the system refuse to watch it, its reads and
+  // writes come back with `closed`.
   [[nodiscard]] virtual std::unique_ptr<Connection> adopt(std::unique_ptr<PendingConnection> pending) = 0;
-  // Errors: unavailable when nobody listens, timeout, io.
+  // Errors: invalid_argument for an address that is not numeric, unavailable when nobody listens or no way leads there,
+  // timeout, limit_exceeded when descriptors ran out, io.
   [[nodiscard]] virtual Task<Result<std::unique_ptr<Connection>>> connect(Endpoint endpoint, MonotonicTime deadline) = 0;
 };
 

@@ -42,10 +42,10 @@ inline constexpr std::uint64_t unlimited = std::numeric_limits<std::uint64_t>::m
 
 // What the system grants; `unlimited` where it sets no limit or does not tell.
 struct SystemLimits {
-  std::uint32_t hardware_cores = 1;           // that this process may use
+  std::uint32_t hardware_cores = 1;  // that this process may use
   std::uint64_t descriptors_soft_max = unlimited;
   std::uint64_t descriptors_hard_max = unlimited;
-  std::uint64_t threads_max = unlimited;      // of this user (RLIMIT_NPROC) or of the control group, whichever is less
+  std::uint64_t threads_max = unlimited;  // of this user (RLIMIT_NPROC) or of the control group, whichever is less
   std::uint64_t address_space_bytes_max = unlimited;
   std::uint64_t memory_bytes = unlimited;     // of the machine or of the control group, whichever is less
   std::uint64_t memory_maps_max = unlimited;  // vm.max_map_count

@@ -20,7 +20,7 @@ class CallRates {
 
   // Counts one call of `subject` ("account/region/operation" or a stream's) and says whether it is within
   // `calls_per_second`.
-  [[nodiscard]] bool try_admit(MonotonicTime now, std::string_view subject, std::uint64_t calls_per_second);
+  [[nodiscard]] bool try_admit(MonotonicTime now, const std::string& subject, std::uint64_t calls_per_second);
   [[nodiscard]] std::size_t subjects() const noexcept { return windows_.size(); }
 
  private:

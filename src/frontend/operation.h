@@ -33,7 +33,9 @@ struct Services {
   CallRates& call_rates;            // only on directory_core
   env::Core& directory_core;
   const FrontEndSettings& settings;
+  const directory::DirectorySettings& quotas;
   FrontEndMetrics& metrics;
+  bool enforce_rates = true;  // limits.enforce_rates: whether calls are counted against their rates
 };
 
 // One request on its way through its operation. Lives until the operation's task has ended.

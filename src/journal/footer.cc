@@ -71,8 +71,8 @@ void encode_summary(const ShardSummary& summary, std::byte* to) noexcept {
   FieldWriter(to) << summary.shard.stream.value << summary.shard.shard.value << summary.list.extent_count
                   << summary.first.value << summary.last.value << to_stored(summary.first_arrival)
                   << to_stored(summary.last_arrival) << summary.record_count << summary.payload_bytes
-                  << summary.stored_bytes << summary.list.offset << summary.list.length << summary.list.checksum
-                  << std::uint64_t{0};
+                  << summary.stored_bytes << summary.last_offset << summary.list.offset << summary.list.length
+                  << summary.list.checksum;
 }
 
 ShardSummary decode_summary(const std::byte* from) noexcept {
@@ -88,6 +88,7 @@ ShardSummary decode_summary(const std::byte* from) noexcept {
   summary.record_count = in.u64();
   summary.payload_bytes = in.u64();
   summary.stored_bytes = in.u64();
+  summary.last_offset = in.u64();
   summary.list.offset = in.u64();
   summary.list.length = in.u32();
   summary.list.checksum = in.u32();
@@ -241,7 +242,7 @@ Result<std::vector<Extent>> parse_extent_list(const ShardSummary& summary, Bytes
     previous = extent;
   }
   const bool matches = in.at_end() && !extents.empty() && extents.front().first == summary.first &&
-                       extents.back().last == summary.last &&
+                       extents.back().last == summary.last && extents.back().offset == summary.last_offset &&
                        extents.back().offset + extents.back().length <= summary.list.offset;
   if (!matches) return fail(ErrorCode::corrupt, "footer: extent list does not match its summary");
   return extents;

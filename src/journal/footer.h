@@ -36,6 +36,7 @@ struct ShardSummary {
   std::uint64_t record_count = 0;
   std::uint64_t payload_bytes = 0;  // data and partition keys
   std::uint64_t stored_bytes = 0;   // of the fragments
+  std::uint64_t last_offset = 0;    // of the last extent
   ExtentListPlace list;
 };
 

@@ -24,6 +24,8 @@
 
 namespace weir::journal {
 
+class JournalMetrics;
+
 struct JournalOptions {
   LaneId lane;
   Epoch epoch;                                      // of this opening; at least 1, higher than any before
@@ -32,6 +34,7 @@ struct JournalOptions {
   std::uint64_t tail_cache_bytes_max = 32 * mebibyte;
   std::uint64_t footer_cache_bytes_max = 8 * mebibyte;
   std::uint64_t space_reserve_bytes = 256 * mebibyte;  // commits are refused (no_space) below this much free disk
+  JournalMetrics* metrics = nullptr;                // shared by all journals of a process, outlives them; may be null
 };
 
 // What a shard holds in this journal.
@@ -96,33 +99,39 @@ class Journal {
   virtual ~Journal() = default;
 
   // Recovers the lane's journal: takes the valid prefix of the open segment (a torn last batch is cut off, it was never
-  // acknowledged), makes that prefix durable, reads the footers of the sealed segments. Damage anywhere else is kept,
-  // reported, and read as `corrupt`. Errors: corrupt, unsupported, io, no_space, fenced.
+  // acknowledged), makes that prefix durable and seals it, reads the footers of the sealed segments. Damage anywhere
+  // else is kept, reported, and read as `corrupt`. A full disk is no obstacle. Errors: corrupt, unsupported, io, fenced.
   [[nodiscard]] static env::Task<Result<std::unique_ptr<Journal>>> open(env::Core& core,
                                                                         std::unique_ptr<SegmentStore> store,
                                                                         const JournalOptions& options);
 
-  // Writes stamped fragments as one batch. When it returns success they are durable, indexed and readable. One commit
-  // at a time. Errors: no_space — nothing was written, the journal goes on; anything else — the outcome is unknown, the
-  // journal refuses further commits (unavailable) until recover().
+  // Writes stamped fragments (at least one) as one batch. When it returns success they are durable, indexed and readable.
+  // Within a shard numbers rise from commit to commit; asserted. One commit at a time. Errors: no_space (disk full) and
+  // limit_exceeded (more than a batch may hold, about 31 MiB): nothing was written, the journal goes on; anything else:
+  // the outcome is unknown, the journal refuses further commits (unavailable) until recover().
   [[nodiscard]] virtual env::Task<Result<void>> commit(std::vector<Fragment> fragments) = 0;
   // After a failed commit: seals the segment at the last length known durable and goes on in a new one, so that
-  // nothing in doubt is ever trusted. Reads go on meanwhile.
+  // nothing in doubt is ever trusted. Reads go on meanwhile. May be called again after an error. Errors: io, fenced.
   [[nodiscard]] virtual env::Task<Result<void>> recover() = 0;
 
-  // Durable records from `request.from` on. From the tail cache, or one ranged read per extent. Errors: corrupt, io.
+  // Durable records from `request.from` on. From the tail cache, or one ranged read per extent. May return fewer than
+  // asked for without having reached the end; at least one unless it has. Records whose bytes are damaged, or that lie
+  // before the next ones in a part of the journal that is lost: corrupt, once those before them were returned.
+  // Errors: corrupt, io.
   [[nodiscard]] virtual env::Task<Result<ReadResult>> read(ReadRequest request) = 0;
   // Empty when the shard holds no record (never written, or all trimmed).
   [[nodiscard]] virtual std::optional<ShardBounds> bounds(ShardKey shard) const = 0;
   // The first record that arrived at or after `time`, or one past the last. Arrival never falls within a shard.
   [[nodiscard]] virtual env::Task<Result<RecordIndex>> find_arrival(ShardKey shard, WallTime time) = 0;
 
-  // Gives back the space of records that need no longer be kept: removes whole segments, rewrites mostly dead ones.
-  // Never touches the open segment. May run beside commits and reads, one trim at a time.
+  // Gives back the space of records that need no longer be kept: removes whole segments, rewrites mostly dead ones. An
+  // open segment of which nothing need be kept is sealed and removed too, when no commit is in flight. May run beside
+  // commits and reads, one trim at a time. What one trim fails to remove the next one tries again. Errors: io, fenced.
   [[nodiscard]] virtual env::Task<Result<TrimReport>> trim(const RetentionView& retention) = 0;
 
   [[nodiscard]] virtual JournalStatistics statistics() const noexcept = 0;
-  // Seals nothing; waits for work in flight and for prepared segments. No call may be in flight or follow.
+  // Seals nothing; waits for work in the background. No call may be in flight or follow. Must be called before the
+  // journal is destroyed.
   [[nodiscard]] virtual env::Task<void> close() = 0;
 };
 

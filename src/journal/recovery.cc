@@ -124,7 +124,6 @@ env::Task<Result<Recovered>> Recovery::run() {
   WEIR_CO_CHECK(co_await identify_all());
   WEIR_CO_CHECK(co_await drop_unused());
   const auto is_identified = [](const SegmentIdentity& identity) { return identity.header.has_value(); };
-  const auto newest = std::ranges::find_last_if(found_, is_identified);
   for (std::size_t i = 0; i < found_.size(); ++i) {
     const SegmentIdentity& identity = found_[i];
     if (!identity.header) {
@@ -133,8 +132,9 @@ env::Task<Result<Recovered>> Recovery::run() {
     }
     // The next segment's header was written when everything before it was durable, and names the last batch of that.
     const auto next = std::find_if(found_.begin() + static_cast<std::ptrdiff_t>(i) + 1, found_.end(), is_identified);
-    const auto last_batch = next == found_.end() ? std::nullopt : std::optional(next->header->previous_batch);
-    WEIR_CO_CHECK(co_await take(identity, last_batch, &identity == &*newest.begin()));
+    const bool is_newest = next == found_.end();
+    const auto last_batch = is_newest ? std::nullopt : std::optional(next->header->previous_batch);
+    WEIR_CO_CHECK(co_await take(identity, last_batch, is_newest));
     recovered_.last_batch = recovered_.segments.at(identity.status.number)->last_batch;
   }
   recovered_.report.segments = recovered_.segments.size();
@@ -192,8 +192,9 @@ env::Task<Result<void>> Recovery::take(const SegmentIdentity& identity, std::opt
   co_return co_await scan_and_seal(identity, last_batch, is_newest);
 }
 
-// Takes the batches that count. `rewrite`: the last one's bytes if it is whole (or the header of an empty segment),
-// valid as long as the window is not moved.
+// Takes the batches that count. `rewrite`: what lies directly before the tail, valid as long as the window is not moved:
+// the last batch, or the header of an empty segment; nothing when the tail follows damage, for then what came before it
+// was durable long ago.
 env::Task<Result<SegmentContent>> Recovery::scan(SegmentWindow& window, const SegmentIdentity& identity,
                                                  std::optional<std::uint64_t> last_batch, BytesView& rewrite) {
   const SegmentHeader& header = *identity.header;
@@ -203,14 +204,14 @@ env::Task<Result<SegmentContent>> Recovery::scan(SegmentWindow& window, const Se
   segment.stored_bytes = identity.status.allocated_bytes;
   RunCollector runs(header.number);
   BatchScanner scanner(window, {options_.lane, header.salt, header.previous_batch, last_batch, header.rewritten});
-  bool last_is_intact = false;
+  std::uint64_t intact_end = segment.tail_bytes;
   ScanStop stop;
   for (;;) {
     WEIR_CO_TRY(ScanStep step, co_await scanner.next());
     if (const auto* const batch = std::get_if<ScannedBatch>(&step)) {
       WEIR_CO_CHECK(runs.add(*batch));
       segment.last_batch_offset = batch->offset;
-      last_is_intact = batch->intact;
+      intact_end = batch->intact ? batch->offset + batch->header.total_bytes : 0;
       ++recovered_.report.batches_scanned;
       if (!batch->intact) ++recovered_.report.batches_damaged;
     } else if (const auto* const gap = std::get_if<Gap>(&step)) {
@@ -225,9 +226,9 @@ env::Task<Result<SegmentContent>> Recovery::scan(SegmentWindow& window, const Se
   segment.tail_bytes = stop.offset;
   segment.last_batch = stop.last_batch + stop.missing_batches;
   content.runs = runs.take();
-  const std::uint64_t rewrite_from = segment.last_batch_offset;  // 0, the header, when the segment is empty
-  if (segment.is_empty() || (last_is_intact && segment.gaps.empty())) {
-    WEIR_CO_TRY(rewrite, co_await window.view(rewrite_from, segment.tail_bytes - rewrite_from));
+  if (intact_end == segment.tail_bytes) {
+    const std::uint64_t from = segment.last_batch_offset;  // 0, the header, when the segment is empty
+    WEIR_CO_TRY(rewrite, co_await window.view(from, segment.tail_bytes - from));
   }
   co_return content;
 }
@@ -274,7 +275,9 @@ env::Task<Result<void>> Recovery::make_tail_durable(const SegmentIdentity& ident
   StoredSegment source(store_, identity.status);
   SegmentWindow window(source);
   std::uint64_t from = trailer.last_batch_offset;
-  if (from != 0) {
+  if (from == 0) {
+    if (trailer.footer_offset != segment_header_bytes) from = trailer.footer_offset;
+  } else {
     WEIR_CO_TRY(const BytesView batch, co_await window.view(from, trailer.footer_offset - from));
     const auto header = parse_batch_header(batch);
     if (!header || !check_batch(*header, batch)) from = trailer.footer_offset;

@@ -36,8 +36,8 @@ class SegmentStore {
   [[nodiscard]] virtual env::Task<Result<std::vector<SegmentStatus>>> list() = 0;
   // Makes an empty, preallocated, durable segment. Errors: already_exists, no_space, fenced, io.
   [[nodiscard]] virtual env::Task<Result<void>> create(SegmentNumber number, std::uint64_t capacity_bytes) = 0;
-  // Writes `parts` at `offset` and returns when they are durable. One append at a time. After any error the outcome is
-  // unknown and the lane must recover before it writes again. Errors: io, no_space, fenced.
+  // Writes `parts` at `offset` and returns when they are durable. One append to a segment at a time. After any error the
+  // outcome is unknown and the lane must recover before it appends again. Errors: io, no_space, fenced.
   [[nodiscard]] virtual env::Task<Result<void>> append(SegmentNumber number, std::uint64_t offset,
                                                   std::span<const BytesView> parts) = 0;
   // Reads up to out.size() bytes; fewer only at the end of the segment. Errors: not_found, io.
@@ -45,6 +45,7 @@ class SegmentStore {
   // Cuts the segment to `length_bytes` (gives preallocated space back), durably.
   [[nodiscard]] virtual env::Task<Result<void>> truncate(SegmentNumber number, std::uint64_t length_bytes) = 0;
   // Replaces a sealed segment by new content in one durable step; readers see the old or the new, never a mixture.
+  // After an error the old content is in place.
   [[nodiscard]] virtual env::Task<Result<void>> replace(SegmentNumber number, std::span<const BytesView> parts) = 0;
   // Removes the segment and gives its space back. Removing a missing one is no error. Errors: fenced, io.
   [[nodiscard]] virtual env::Task<Result<void>> remove(SegmentNumber number) = 0;

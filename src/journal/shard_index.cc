@@ -17,6 +17,7 @@ void extend(ShardRun& run, const Extent& extent) {
   summary.record_count += extent.record_count;
   summary.payload_bytes += extent.payload_bytes;
   summary.stored_bytes += extent.length;
+  summary.last_offset = extent.offset;
   run.extents->push_back(extent);
 }
 

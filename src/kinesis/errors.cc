@@ -200,6 +200,8 @@ ApiError creating_limit_exceeded(std::string_view account, std::uint64_t limit) 
           fmt::format("At most {} streams under account {} can be in state CREATING at the same time.", limit, account)};
 }
 
+ApiError capacity_exceeded(std::string_view reason) { return {Code::limit_exceeded, std::string(reason)}; }
+
 ApiError shard_count_missing() {
   return invalid_argument("ShardCount must be provided for a stream in PROVISIONED mode.");
 }

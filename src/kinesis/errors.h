@@ -93,6 +93,8 @@ namespace errors {
 [[nodiscard]] ApiError shard_limit_exceeded(std::string_view account, std::string_view region,
                                             std::uint64_t shards_now, std::uint64_t limit, std::uint64_t additional);
 [[nodiscard]] ApiError on_demand_limit_exceeded(std::string_view account, std::uint64_t limit);
+// This server's own bound on streams or shards. `reason`: a whole sentence.
+[[nodiscard]] ApiError capacity_exceeded(std::string_view reason);
 [[nodiscard]] ApiError creating_limit_exceeded(std::string_view account, std::uint64_t limit);
 
 // CreateStream.

@@ -79,7 +79,7 @@ class JsonSource {
     for (auto result : object) {
       ondemand::field field;
       Text key;
-      if (result.get(field) != simdjson::SUCCESS || !take_key(field, key)) return false;
+      if (std::move(result).get(field) != simdjson::SUCCESS || !take_key(field, key)) return false;
       JsonItem inner = classify(field.value());
       if (!visit(view(key), inner)) return false;
     }
@@ -94,7 +94,7 @@ class JsonSource {
     ++depth_;
     for (auto result : array) {
       ondemand::value value;
-      if (result.get(value) != simdjson::SUCCESS) return false;
+      if (std::move(result).get(value) != simdjson::SUCCESS) return false;
       JsonItem inner = classify(value);
       if (!visit(inner)) return false;
     }

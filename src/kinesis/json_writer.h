@@ -64,7 +64,8 @@ class JsonWriter {
   // `count` more characters, uninitialised.
   char* grow(std::size_t count) {
     const std::size_t before = out_.size();
-    out_.resize_and_overwrite(before + count, [](char*, std::size_t size) { return size; });
+    // libstdc++ 12 hands over the capacity instead of the size that was asked for.
+    out_.resize_and_overwrite(before + count, [=](char*, std::size_t) { return before + count; });
     return out_.data() + before;
   }
   std::string out_;

@@ -102,6 +102,7 @@ int Http2Callbacks::on_begin_headers(nghttp2_session* session, const nghttp2_fra
   }
   stream->phase_began = connection.context_.core.now();
   connection.streams_.insert_or_assign(frame->hd.stream_id, std::move(stream));
+  ++connection.requests_arriving_;
   connection.had_requests_ = true;
   if (connection.streams_.size() == 1) connection.arm_timer();
   return 0;
@@ -134,7 +135,9 @@ int Http2Callbacks::on_frame(nghttp2_session*, const nghttp2_frame* frame, void*
     case NGHTTP2_RST_STREAM: {
       connection.context_.metrics.h2_streams_reset_by_peer.add();
       const Http2Stream* const stream = find(user_data, frame->hd.stream_id);
-      const bool answered = stream != nullptr && stream->phase == Http2Stream::Phase::response;
+      // A stream that is gone was answered, or refused before it cost anything.
+      if (stream == nullptr) return count_control_frame(connection);
+      const bool answered = stream->phase == Http2Stream::Phase::response;
       if (answered || !connection.resets_.is_flood(connection.context_.core.now())) return 0;
       return cut_off(connection, Http2Connection::CutOff::resets);
     }
@@ -149,7 +152,10 @@ int Http2Callbacks::on_request_frame(Http2Connection& connection, const nghttp2_
     stream->finish_head();
     stream->phase_began = connection.context_.core.now();
   }
-  if ((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) stream->finish_body();
+  if ((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 && !stream->request_ended) {
+    stream->finish_body();
+    --connection.requests_arriving_;
+  }
   const bool waits = stream->phase == Http2Stream::Phase::ready || stream->phase == Http2Stream::Phase::body;
   if (waits && (stream->request_ended || stream->refusal != 0)) connection.ready_streams_.push_back(stream->id);
   return 0;

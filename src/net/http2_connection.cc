@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::size_t output_bytes_wanted = 128 * kibibyte;  // frames gathered into one write
 constexpr std::size_t output_bytes_kept = 4 * kibibyte;      // of an idle connection
-constexpr std::size_t read_bytes_wanted = 64 * kibibyte;     // while requests are open
+constexpr std::size_t read_bytes_wanted = 64 * kibibyte - body_padding_bytes;  // while bodies arrive
 constexpr milliseconds stream_check_interval{2'000};
 
 // Responses up to this size are bounded by the number of streams alone.
@@ -69,12 +69,12 @@ void Http2Connection::begin_drain() noexcept {
 }
 
 env::Task<void> Http2Connection::read_frames() {
+  std::size_t last_read_bytes = 0;
   while (receive()) {
     start_ready_streams();
     output_wanted_.notify_all();
-    if (streams_.empty()) {
-      buffer_.shrink();
-    } else {
+    buffer_.shrink();
+    if (requests_arriving_ != 0 && last_read_bytes >= BufferPool::smallest_bytes / 2) {
       // Without memory to spare, the smallest buffer does as well.
       static_cast<void>(buffer_.make_room(read_bytes_wanted));
     }
@@ -83,6 +83,7 @@ env::Task<void> Http2Connection::read_frames() {
       broken_ = true;
       co_return;
     }
+    last_read_bytes = *got;
     context_.metrics.received_bytes.add(*got);
     buffer_.append(*got);
   }
@@ -180,11 +181,17 @@ void Http2Connection::respond(Http2Stream& stream, HttpResponse response) {
 }
 
 env::Task<void> Http2Connection::write_frames() {
-  while (!broken_) {
+  for (;;) {
     fill_output();
+    if (broken_) break;
     if (output_.empty()) {
       if (ending_) co_return;
-      if (nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0) break;
+      if (nghttp2_session_want_read(session_) == 0 && nghttp2_session_want_write(session_) == 0) {
+        // All is said. The peer may close first; see linger().
+        finished_ = true;
+        context_.core.arm(*this, context_.core.now() + Duration(context_.settings.lingering_timeout.get()));
+        co_return;
+      }
       if (output_.capacity() > output_bytes_kept) output_ = {};
       co_await output_wanted_.wait();
       continue;
@@ -218,6 +225,8 @@ env::Task<void> Http2Connection::linger() {
   // Closing with unread bytes would reset the connection and lose the GOAWAY.
   const MonotonicTime deadline = context_.core.now() + Duration(context_.settings.lingering_timeout.get());
   const std::uint64_t bytes_max = context_.settings.body_bytes_max.get();
+  buffer_.cut_to(0);
+  buffer_.shrink();
   for (std::uint64_t dropped = 0; dropped < bytes_max;) {
     const Result<std::size_t> got = co_await connection_.read_some(buffer_.free_space(), deadline);
     if (!got.has_value() || *got == 0) co_return;
@@ -226,6 +235,7 @@ env::Task<void> Http2Connection::linger() {
 }
 
 void Http2Connection::forget(Http2Stream& stream) {
+  if (!stream.request_ended) --requests_arriving_;
   streams_.erase(stream.id);
   if (streams_.empty()) idle_since_ = context_.core.now();
 }
@@ -239,6 +249,10 @@ void Http2Connection::arm_timer() {
 
 void Http2Connection::on_expiry() {
   if (ending_) return;
+  if (finished_) {
+    connection_.close();
+    return;
+  }
   std::vector<std::int32_t> slow;
   for (const auto& [id, stream] : streams_) {
     if (is_too_slow(*stream)) slow.push_back(id);

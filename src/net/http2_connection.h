@@ -65,12 +65,14 @@ class Http2Connection final : public HttpConnection, private env::Timer {
   env::TaskGroup writer_;
   FloodGuard resets_;
   FloodGuard control_frames_;
+  std::size_t requests_arriving_ = 0;  // streams whose request is not whole
   std::size_t handlers_running_ = 0;
   MonotonicTime idle_since_;
   bool had_requests_ = false;
   bool draining_ = false;
-  bool ending_ = false;  // nothing more is read; what is queued still goes out
-  bool broken_ = false;  // nothing more goes out
+  bool ending_ = false;    // nothing more is read; what is queued still goes out
+  bool finished_ = false;  // everything has gone out, and the session is over
+  bool broken_ = false;    // nothing more goes out
   CutOff cut_off_ = CutOff::none;
 };
 

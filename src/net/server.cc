@@ -3,18 +3,24 @@
 #include "absl/container/flat_hash_set.h"
 #include "base/log.h"
 #include "net/http1_connection.h"
+#include "net/http2_connection.h"
 #include "net/preface.h"
+#include "net/tls.h"
 
 namespace weir::net {
 
 namespace {
 // How long the listener rests when the system has no descriptor for the next connection.
 constexpr milliseconds accept_pause{100};
+
+// How long a peer that does not read can hold up the end of a TLS session.
+constexpr milliseconds goodbye_time_max{1'000};
 }  // namespace
 
 // One connection, from hand-over to close.
 struct HttpServer::Session {
   std::unique_ptr<env::Connection> connection;
+  TlsConnection* tls = nullptr;          // the same connection, where the port is a TLS port
   std::unique_ptr<HttpConnection> http;  // null until the protocol is known
 };
 
@@ -87,6 +93,12 @@ env::Task<void> HttpServer::hand_over(CoreState& state, std::unique_ptr<env::Pen
 env::Task<void> HttpServer::serve(CoreState& state, std::unique_ptr<env::PendingConnection> pending) {
   Session session;
   session.connection = state.context.core.network().adopt(std::move(pending));
+  if (options_.tls != nullptr) {
+    auto secured =
+        std::make_unique<TlsConnection>(state.context.core, std::move(session.connection), options_.tls);
+    session.tls = secured.get();
+    session.connection = std::move(secured);
+  }
   state.sessions.insert(&session);
   if (!state.draining) co_await serve_session(state, session);
   session.connection->close();
@@ -102,11 +114,23 @@ env::Task<void> HttpServer::serve_session(CoreState& state, Session& session) {
                                 .peer_is_loopback = session.connection->peer().is_loopback()};
   const MonotonicTime deadline = context.core.now() + Duration(context.settings.header_timeout.get());
   ReceiveBuffer received(context.buffers, resources_.request_memory);
-  const Protocol protocol = co_await detect_protocol(*session.connection, received, deadline);
+  Protocol protocol = Protocol::none;
+  if (session.tls == nullptr) {
+    protocol = co_await detect_protocol(*session.connection, received, deadline);
+  } else if ((co_await session.tls->handshake(deadline)).has_value()) {
+    protocol = session.tls->protocol() == "h2" ? Protocol::http2 : Protocol::http1;
+  } else {
+    context.metrics.tls_handshakes_failed.add();
+  }
   if (protocol == Protocol::none) co_return;
-  session.http = std::make_unique<Http1Connection>(context, *session.connection, traits, std::move(received));
+  if (protocol == Protocol::http2) {
+    session.http = std::make_unique<Http2Connection>(context, *session.connection, traits, std::move(received));
+  } else {
+    session.http = std::make_unique<Http1Connection>(context, *session.connection, traits, std::move(received));
+  }
   if (state.draining) session.http->begin_drain();
   co_await session.http->run();
+  if (session.tls != nullptr) co_await session.tls->shutdown(context.core.now() + Duration(goodbye_time_max));
 }
 
 env::Task<void> HttpServer::stop(Duration grace) {

@@ -59,7 +59,7 @@ def problems_of(path, text):
         where = f"src/{path}:{line}"
         if kind == '"':
             other = target.split("/")[0]
-            if ".." in target or "/" not in target:
+            if ".." in target or ("/" not in target and not target.startswith(tuple(LIBRARIES))):
                 yield f'{where}: include "{target}" is not relative to src'
             elif other in ALLOWED and other != module and other not in ALLOWED.get(module, ()):
                 yield f"{where}: {module} may not include {other} ({target})"

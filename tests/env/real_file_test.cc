@@ -177,8 +177,7 @@ Task<int> locking(Core& core, std::string directory) {
   EXPECT_FALSE(second);
   EXPECT_EQ(second.error().code, ErrorCode::conflict);
   first->reset();
-  // The descriptor goes on the pool, after the jobs that came before; this one comes after it on either thread only
-  // once it is done, so try until it is.
+  // The descriptor is closed on the pool, and the other thread of the pool may come first: try until it is closed.
   Result<std::unique_ptr<FileLock>> third = co_await files.lock(directory + "/LOCK");
   while (!third) third = co_await files.lock(directory + "/LOCK");
   EXPECT_TRUE(third);

@@ -1,5 +1,8 @@
+#include <algorithm>
 #include <cstdint>
 #include <set>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "env/core.h"
@@ -247,6 +250,20 @@ TEST(Simulation, NothingRunsAfterStop) {
     EXPECT_FALSE(went_on);
     EXPECT_EQ(destroyed, 0);
   });
+}
+
+TEST(Simulation, StepsTakeTimeAndLeaveATraceWhereAsked) {
+  std::vector<std::string> lines;
+  const SimulationOptions options{.seed = 10,
+                                  .step_duration_max = microseconds(1),
+                                  .trace = [&](std::string_view line) { lines.emplace_back(line); }};
+  run_simulation(options, [](Core& core) -> Task<void> {
+    const MonotonicTime start = core.now();
+    while (core.now() < start + microseconds(20)) co_await core.yield();  // ends, since time does not stand still
+    static_cast<void>(co_await core.files().open("some_file", OpenMode::open_or_create));
+  });
+  EXPECT_GE(lines.size(), 20U);
+  EXPECT_TRUE(std::ranges::any_of(lines, [](const std::string& line) { return line.contains("create some_file"); }));
 }
 
 TEST(Simulation, APausedMachineDoesNothingWhileTimeGoesOn) {

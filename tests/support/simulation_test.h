@@ -14,8 +14,7 @@ namespace weir::test {
 std::uint64_t run_simulation(std::uint64_t seed, std::function<env::Task<void>(env::Core&)> main);
 std::uint64_t run_simulation(const env::SimulationOptions& options, std::function<env::Task<void>(env::Core&)> main);
 // The same for a run that may end in a crash (but in nothing worse): true when it finished.
-bool run_simulation_until_crash(const env::SimulationOptions& options,
-                                std::function<env::Task<void>(env::Core&)> main);
+bool run_simulation_until_crash(const env::SimulationOptions& options, std::function<env::Task<void>(env::Core&)> main);
 
 // Calls `test(seed)` for `count` seeds from `first` on, stopping at the first one that fails the test, and names it. In
 // the environment WEIR_SEED=n runs only seed n, and WEIR_SEEDS=n sets the number.
@@ -25,14 +24,16 @@ void for_each_seed(std::uint64_t first, std::uint64_t count, const std::function
 void for_each_seed_isolated(std::uint64_t first, std::uint64_t count,
                             const std::function<void(std::uint64_t seed)>& test);
 
-// Enumerates crashes. `run` uses the disk for what is tested; it is called once undisturbed for the number of
-// boundaries, then once for each boundary and phase on a new disk that crashes there. After each crash (power loss and
-// kill -9 in turns, by seed) `check` is called with the disk as the crash left it.
 struct CrashCase {
   std::uint64_t boundary = 0;
   env::CrashPhase phase = env::CrashPhase::before;
   env::CrashMode mode = env::CrashMode::power_loss;
+  std::uint64_t outcome = 0;  // several losses of power are tried at each point
 };
+// Enumerates crashes. `run` puts a simulation on the disk and does there what is tested; all its choices follow seeds.
+// It is called once undisturbed for the number of boundaries, then once for each boundary and phase with a new disk
+// that crashes there. `check` gets what each crash may have left, several times for each: kill -9, and loss of power
+// with other sectors kept. It may run a simulation on that disk in turn. Stops at the first boundary that fails.
 void for_each_crash_point(const env::SimulatedDiskOptions& options, const std::function<void(env::SimulatedDisk&)>& run,
                           const std::function<void(env::SimulatedDisk&, const CrashCase&)>& check);
 

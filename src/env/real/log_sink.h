@@ -25,24 +25,27 @@ class RealLogSink final : public LogSink {
   RealLogSink(int descriptor, Counter& dropped_lines);
   RealLogSink(const RealLogSink&) = delete;
   RealLogSink& operator=(const RealLogSink&) = delete;
-  // Writes what is buffered; gives up on a reader that takes nothing for a second. Logging goes back to the default.
+  // Writes what is buffered; gives up on a reader that takes nothing for half a second. Logging goes back to the
+  // default.
   ~RealLogSink() override;
 
   void write(std::string_view line) noexcept override;
 
  private:
   void drain() noexcept;
-  [[nodiscard]] bool write_line(std::string_view line) noexcept;
-  void write_lines(std::string_view lines) noexcept;
+  void write_out(std::string_view lines) noexcept;
+  [[nodiscard]] bool write_piece(std::string_view piece) noexcept;
   [[nodiscard]] bool stopping() noexcept;
 
   const int descriptor_;
   Counter& dropped_lines_;
   std::mutex mutex_;
   std::condition_variable arrived_;
-  std::string filling_;  // these two under mutex_
+  std::string filling_;  // these three under mutex_
+  std::size_t dropped_when_full_ = 0;
   bool stopping_ = false;
-  std::string writing_;  // the thread's own
+  std::string writing_;  // these two are the thread's own
+  int polls_while_stopping_ = 0;
   std::thread thread_;
 };
 

@@ -25,13 +25,12 @@ class RealSignalSource final : public SignalSource {
   [[nodiscard]] Task<std::optional<ProcessSignal>> wait_for_signal() override {
     if (closed_) co_return std::nullopt;
     int number = 0;
-    co_await arrival_.wait([&](Operation::Handler handler) {
-      signals_.async_wait(SignalHandler{std::move(handler), &number});
-    });
+    co_await arrival_.wait(
+        [&](Operation::Handler handler) { signals_.async_wait(SignalHandler{std::move(handler), &number}); });
     if (arrival_.error) co_return std::nullopt;
-    co_return number == SIGTERM  ? ProcessSignal::terminate
-              : number == SIGINT ? ProcessSignal::interrupt
-                                 : ProcessSignal::hangup;
+    co_return number == SIGTERM ? ProcessSignal::terminate
+    : number == SIGINT          ? ProcessSignal::interrupt
+                                : ProcessSignal::hangup;
   }
 
   void close() noexcept override {

@@ -24,8 +24,7 @@ void copy_overlap(std::uint64_t number, const Sector& sector, std::uint64_t offs
 }  // namespace
 
 bool FileContent::is_dirty() const noexcept {
-  return size_ != durable_size_ ||
-         std::ranges::any_of(cached_, [](const auto& entry) { return entry.second.dirty; });
+  return size_ != durable_size_ || std::ranges::any_of(cached_, [](const auto& entry) { return entry.second.dirty; });
 }
 
 void FileContent::read(std::uint64_t offset, MutableBytes out) const {

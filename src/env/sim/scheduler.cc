@@ -101,7 +101,14 @@ Machine::Machine(Scheduler& scheduler, const MachineOptions& options, std::uint6
 void Machine::start(std::function<Task<void>()> main) {
   WEIR_ASSERT_NOTE(alive_ && !main_ && this != &scheduler_.first_machine(), "a machine's main starts once");
   main_ = std::move(main);
-  scheduler_.run_on(*cores_.front(), [this] { spawn(main_()); });
+  scheduler_.run_on(*cores_.front(), [this] { spawn(run_main()); });
+}
+
+Task<void> Machine::run_main() {
+  const char anchor = 0;
+  main_frame_ = &anchor;
+  co_await main_();
+  main_frame_ = nullptr;
 }
 
 void Machine::kill(PeerNotice notice) {
@@ -135,7 +142,8 @@ Scheduler::Scheduler(const SimulationOptions& options)
       choice_(options.seed, purpose_choices),
       network_(*this) {
   WEIR_ASSERT(options.cores >= 1);
-  static_cast<void>(add_machine({.name = "first", .address = "10.0.0.1", .cores = options.cores, .disk = options.disk}));
+  static_cast<void>(
+      add_machine({.name = "first", .address = "10.0.0.1", .cores = options.cores, .disk = options.disk}));
 }
 
 Machine& Scheduler::add_machine(const MachineOptions& options) {
@@ -190,6 +198,8 @@ void Scheduler::record(std::string_view what, std::string_view subject, std::uin
 }
 
 Task<void> Scheduler::run_main() {
+  const char anchor = 0;
+  main_frame_ = &anchor;
   exit_code_ = co_await main_();
   main_ended_ = true;
 }
@@ -260,9 +270,10 @@ bool Scheduler::is_idle() const noexcept {
   const auto core_is_idle = [](const std::unique_ptr<SimulatedCore>& core) {
     return core->first_ == nullptr && core->timers_.empty() && core->pending_resumes_ == 0;
   };
-  return outcome_ != Outcome::crashed && network_.is_idle() &&
+  return (outcome_ == Outcome::finished || outcome_ == Outcome::not_run) && network_.is_idle() &&
          std::ranges::all_of(machines_, [&](const auto& machine) {
-           return machine->alive_ && std::ranges::all_of(machine->cores_, core_is_idle);
+           return machine->alive_ && machine->main_frame_ == nullptr &&
+                  std::ranges::all_of(machine->cores_, core_is_idle);
          });
 }
 

@@ -114,12 +114,15 @@ class Machine final : public SimulatedMachine {
 
  private:
   friend class Scheduler;
+  Task<void> run_main();
+
   Scheduler& scheduler_;
   MachineOptions options_;
   std::unique_ptr<SimulatedDisk> own_disk_;
   SimulatedDisk* disk_;
   std::vector<std::unique_ptr<SimulatedCore>> cores_;
   std::function<Task<void>()> main_;
+  const void* main_frame_ = nullptr;  // within main's frame while it runs, so that a leak checker sees what it holds
   bool alive_ = true;
   MonotonicTime paused_until_{};
   Duration wall_offset_{};
@@ -189,6 +192,7 @@ class Scheduler {
   std::vector<SimulatedCore*> candidates_;  // kept to save allocations
   SimulatedCore* current_ = nullptr;
   std::function<Task<int>()> main_;
+  const void* main_frame_ = nullptr;  // as Machine's
   bool main_ended_ = false;
   bool stopping_ = false;
   int exit_code_ = 0;

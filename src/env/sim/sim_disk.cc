@@ -390,8 +390,7 @@ Result<void> SimulatedDisk::sync_directory(const Ticket& ticket, std::string_vie
   if (node == nullptr || !node->is_directory) {
     return fail_at(ErrorCode::not_found, DiskOperation::sync_directory, path, "no such directory");
   }
-  return change_whole(ticket, DiskOperation::sync_directory, path,
-                      [&] { node->apply_first(node->unsynced.size()); });
+  return change_whole(ticket, DiskOperation::sync_directory, path, [&] { node->apply_first(node->unsynced.size()); });
 }
 
 DiskSpace SimulatedDisk::space() const noexcept {

@@ -5,7 +5,8 @@
 //   - kill -9 (CrashMode::process): everything that was written, synced or not. Locks are released.
 //   - loss of power (CrashMode::power_loss): what was synced. Of the rest every 512-byte sector is kept or lost on its
 //     own, one of them may be torn (half old, half new), and a file's size is any it has had since its last sync.
-//   - creations, renames and removals are made durable by sync_directory of the directory they happened in; at a loss of
+//   - creations, renames and removals are made durable by sync_directory of the directory they happened in; at a loss
+//   of
 //     power each directory keeps the first so many of its unsynced ones, in order. A rename to another directory is
 //     at once durable there, so the file may come back under both names, but is never lost.
 //   - the system may write dirty sectors back whenever it likes.
@@ -33,7 +34,7 @@ namespace weir::env {
 enum class DiskOperation : std::uint8_t {
   open,  // of a file that exists
   read,
-  list,    // and status
+  list,  // and status
   // From here on operations change the disk. Each is a boundary at which crash_at() can stop.
   create,  // of a file or a directory
   write,
@@ -46,7 +47,8 @@ enum class DiskOperation : std::uint8_t {
 [[nodiscard]] std::string_view to_string(DiskOperation operation) noexcept;
 
 enum class DiskFault : std::uint8_t {
-  io_error,    // `io`. A write may have been applied in part; a sync has made some of it durable; the rest changes nothing
+  io_error,    // `io`. A write may have been applied in part; a sync has made some of it durable; the rest changes
+               // nothing
   drop_dirty,  // for sync: `io`, and dirty sectors are marked clean without having been written (FileContent)
   delay,       // takes `delay` longer, then does its work
 };
@@ -55,9 +57,9 @@ enum class DiskFault : std::uint8_t {
 struct FaultRule {
   DiskOperation operation = DiskOperation::write;
   DiskFault fault = DiskFault::io_error;
-  std::string path_contains;   // only files whose path contains this; empty: all
-  std::uint64_t nth = 0;       // only the nth such operation from now on, counted from 1; 0: any, by probability
-  double probability = 1.0;    // ignored with nth
+  std::string path_contains;  // only files whose path contains this; empty: all
+  std::uint64_t nth = 0;      // only the nth such operation from now on, counted from 1; 0: any, by probability
+  double probability = 1.0;   // ignored with nth
   Duration delay{};
 };
 
@@ -72,12 +74,12 @@ inline constexpr CrashPhase all_crash_phases[] = {CrashPhase::before, CrashPhase
 struct SimulatedDiskOptions {
   std::uint64_t seed = 1;
   std::uint64_t capacity_bytes = 16 * gibibyte;
-  Duration latency_min = microseconds(10);   // of each operation, uniform up to latency_max
+  Duration latency_min = microseconds(10);  // of each operation, uniform up to latency_max
   Duration latency_max = microseconds(500);
-  double slow_probability = 0.01;            // of an operation that takes up to slow_latency_max
+  double slow_probability = 0.01;  // of an operation that takes up to slow_latency_max
   Duration slow_latency_max = milliseconds(50);
-  double write_back_probability = 0.1;       // after a write, that the system writes some dirty sectors of the file back
-  double torn_sector_probability = 0.25;     // at a loss of power, that one unsynced sector is torn
+  double write_back_probability = 0.1;    // after a write, that the system writes some dirty sectors of the file back
+  double torn_sector_probability = 0.25;  // at a loss of power, that one unsynced sector is torn
 };
 
 class SimulatedDisk {
@@ -92,6 +94,10 @@ class SimulatedDisk {
   // What is left after a crash of the machine. Open files and locks are gone. Call when no simulation uses the disk, or
   // after SimulatedMachine::kill().
   void crash(CrashMode mode);
+
+  // Another disk with the same content, durable and not, from which chance goes on under `seed`: for trying several
+  // outcomes of one crash. Faults, crash points and locks are not copied.
+  [[nodiscard]] std::unique_ptr<SimulatedDisk> copy(std::uint64_t seed) const;
 
   // The boundaries crossed so far, and where to stop: at the boundary with that number (the first one is 0), which the
   // machine reaches in a later operation. The machine is then dead; a simulation of one machine ends with

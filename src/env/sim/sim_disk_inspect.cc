@@ -1,5 +1,7 @@
 // The part of SimulatedDisk with which a test looks at and touches what is stored.
 #include <algorithm>
+#include <map>
+#include <memory>
 #include <utility>
 
 #include "env/sim/sim_disk.h"
@@ -16,6 +18,29 @@ std::vector<std::string> split_path(std::string_view path) {
     path = slash == std::string_view::npos ? std::string_view{} : path.substr(slash + 1);
   }
   return names;
+}
+
+std::unique_ptr<SimulatedDisk> SimulatedDisk::copy(std::uint64_t seed) const {
+  SimulatedDiskOptions options = options_;
+  options.seed = seed;
+  auto twin = std::make_unique<SimulatedDisk>(options);
+  std::map<const Node*, NodeRef> copies;
+  const auto copy_node = [&copies](this const auto& self, const NodeRef& node) -> NodeRef {
+    if (node == nullptr) return nullptr;
+    NodeRef& made = copies[node.get()];
+    if (made != nullptr) return made;
+    made = std::make_shared<Node>(*node);
+    const NodeRef result = made;
+    for (auto& [name, entry] : result->entries) entry = self(entry);
+    for (auto& [name, entry] : result->durable_entries) entry = self(entry);
+    for (Node::Change& change : result->unsynced) change.node = self(change.node);
+    result->open_boot = 0;
+    result->lock_boot = 0;
+    return result;
+  };
+  twin->root_ = copy_node(root_);
+  twin->account_anew();
+  return twin;
 }
 
 Result<std::string> SimulatedDisk::file(std::string_view path) const {

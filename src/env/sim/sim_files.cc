@@ -31,7 +31,11 @@ auto perform(SimulatedCore& core, DiskOperation operation, std::string path, Act
 class SimulatedFile final : public File {
  public:
   SimulatedFile(SimulatedCore& core, SimulatedDisk::NodeRef node, std::string path, bool writable)
-      : core_(core), disk_(core.machine().disk()), node_(std::move(node)), path_(std::move(path)), writable_(writable) {}
+      : core_(core),
+        disk_(core.machine().disk()),
+        node_(std::move(node)),
+        path_(std::move(path)),
+        writable_(writable) {}
   ~SimulatedFile() override {
     WEIR_ASSERT_NOTE(calls_in_flight_ == 0, "a file must not go while a call on it is in flight");
     disk_.close(node_);
@@ -39,8 +43,9 @@ class SimulatedFile final : public File {
 
   Task<Result<std::size_t>> read_at(std::uint64_t offset, MutableBytes out) override {
     ++calls_in_flight_;
-    auto result = co_await perform(core_, DiskOperation::read, path_,
-                                   [this, offset, out](const Ticket& ticket) { return disk_.read(ticket, node_, offset, out); });
+    auto result = co_await perform(core_, DiskOperation::read, path_, [this, offset, out](const Ticket& ticket) {
+      return disk_.read(ticket, node_, offset, out);
+    });
     --calls_in_flight_;
     co_return result;
   }
@@ -92,7 +97,8 @@ class SimulatedFile final : public File {
     return bytes;
   }
   [[nodiscard]] Task<Result<void>> perform_sync() {
-    return perform(core_, DiskOperation::sync, path_, [this](const Ticket& ticket) { return disk_.sync(ticket, node_); });
+    return perform(core_, DiskOperation::sync, path_,
+                   [this](const Ticket& ticket) { return disk_.sync(ticket, node_); });
   }
   void begin_change() {
     WEIR_ASSERT_NOTE(!changing_, "writes to one file go one after the other");
@@ -155,9 +161,10 @@ Task<Result<void>> SimulatedFileSystem::create_directories(std::string path) {
     end = std::min(path.find('/', end + 1), path.size());
     const std::string directory = path.substr(0, end);
     if (directory == "/" || directory == "." || directory.empty()) continue;
-    WEIR_CO_CHECK(co_await perform(core_, DiskOperation::create, directory, [this, &disk, &directory](const Ticket& ticket) {
-      return disk.create_directory(ticket, directory, core_.wall_now());
-    }));
+    WEIR_CO_CHECK(
+        co_await perform(core_, DiskOperation::create, directory, [this, &disk, &directory](const Ticket& ticket) {
+          return disk.create_directory(ticket, directory, core_.wall_now());
+        }));
   }
   co_return Result<void>{};
 }
@@ -194,10 +201,11 @@ Task<Result<void>> SimulatedFileSystem::sync_directory(std::string path) {
 
 Task<Result<DiskSpace>> SimulatedFileSystem::space(std::string path) {
   SimulatedDisk& disk = core_.machine().disk();
-  co_return co_await perform(core_, DiskOperation::list, path, [&disk, &path](const Ticket& ticket) -> Result<DiskSpace> {
-    WEIR_CHECK(disk.status(ticket, path));
-    return disk.space();
-  });
+  co_return co_await perform(core_, DiskOperation::list, path,
+                             [&disk, &path](const Ticket& ticket) -> Result<DiskSpace> {
+                               WEIR_CHECK(disk.status(ticket, path));
+                               return disk.space();
+                             });
 }
 
 Task<Result<std::unique_ptr<FileLock>>> SimulatedFileSystem::lock(std::string path) {

@@ -194,8 +194,8 @@ Task<Result<std::unique_ptr<Connection>>> CoreNetwork::connect(Endpoint endpoint
     if (core_.now() + round_trip >= give_up_at) break;
     co_await core_.wait_for(round_trip);
     Machine* const there = find_machine(endpoint);
-    const bool reachable = there != nullptr && !network.is_blocked(here, there->address()) &&
-                           !network.is_blocked(there->address(), here);
+    const bool reachable =
+        there != nullptr && !network.is_blocked(here, there->address()) && !network.is_blocked(there->address(), here);
     SimulatedListener* const listener = reachable ? network.find_listener(*there, endpoint) : nullptr;
     if (reachable && listener == nullptr) {
       co_return fail(ErrorCode::unavailable, "connect to " + to_string(endpoint) + ": refused, nobody listens");

@@ -1,8 +1,8 @@
 // SimulatedNetwork: byte streams between the machines of a simulation, cut into chunks and delayed as the seed has it.
 //
 // Each machine has its address, and the loopback addresses for itself alone. Bytes of one direction arrive in order;
-// nothing is lost without the connection being reset. A connection that is closed with unread bytes, or written to after
-// its peer has gone, is reset, as with TCP. Buffers are bounded: a writer waits for a slow reader.
+// nothing is lost without the connection being reset. A connection that is closed with unread bytes, or written to
+// after its peer has gone, is reset, as with TCP. Buffers are bounded: a writer waits for a slow reader.
 #pragma once
 
 #include <cstdint>
@@ -26,14 +26,14 @@ struct SimulatedStream;
 struct SimulatedNetworkOptions {
   Duration latency_min = microseconds(20);  // of a chunk, one way, uniform up to latency_max
   Duration latency_max = microseconds(500);
-  double slow_probability = 0.005;          // of a chunk that takes up to slow_latency_max
+  double slow_probability = 0.005;  // of a chunk that takes up to slow_latency_max
   Duration slow_latency_max = milliseconds(40);
   std::uint64_t chunk_bytes_max = 64 * kibibyte;    // bytes are cut into chunks of 1 to this many
   std::uint64_t buffer_bytes_max = 256 * kibibyte;  // of one direction: sent and not yet read
 };
 
-// What a test may do to the network at any time. Addresses are those of machines; a machine's address with itself stands
-// for its loopback connections.
+// What a test may do to the network at any time. Addresses are those of machines; a machine's address with itself
+// stands for its loopback connections.
 class SimulatedNetwork {
  public:
   explicit SimulatedNetwork(Scheduler& scheduler);

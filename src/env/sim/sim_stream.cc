@@ -81,12 +81,13 @@ Task<Result<void>> SimulatedConnection::write_part(BytesView part, MonotonicTime
     const Pipe& pipe = other().incoming;
     const std::uint64_t buffered = pipe.bytes_on_the_way + pipe.arrived.size();
     if (buffered >= network_.options_.buffer_bytes_max) {
-      if (core_.now() >= deadline) co_return fail(ErrorCode::timeout, to_string(peer()) + " did not take bytes in time");
+      if (core_.now() >= deadline)
+        co_return fail(ErrorCode::timeout, to_string(peer()) + " did not take bytes in time");
       static_cast<void>(co_await writable_.wait_until(deadline));
       continue;
     }
-    const std::uint64_t room = std::min({network_.options_.buffer_bytes_max - buffered,
-                                         network_.options_.chunk_bytes_max, std::uint64_t{part.size()}});
+    const std::uint64_t room = std::min(
+        {network_.options_.buffer_bytes_max - buffered, network_.options_.chunk_bytes_max, std::uint64_t{part.size()}});
     SeededRandom& random = core_.scheduler().random();
     const std::size_t length = random.coin() ? room : random.between(1, room);
     network_.send(stream_, side_, std::string(as_text(part.first(length))), false);

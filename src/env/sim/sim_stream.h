@@ -39,8 +39,8 @@ struct SimulatedStream {
     Endpoint endpoint;
     Pipe incoming;
     SimulatedConnection* connection = nullptr;  // null before it is adopted and after it is destroyed
-    bool closed = false;  // by its owner
-    bool reset = false;   // by the network or by the other side
+    bool closed = false;                        // by its owner
+    bool reset = false;                         // by the network or by the other side
   };
   std::array<Side, 2> sides;
 };
@@ -55,7 +55,8 @@ class SimulatedConnection final : public Connection {
   void close() noexcept override;
   [[nodiscard]] const Endpoint& peer() const noexcept override { return other().endpoint; }
 
-  // Something has changed: bytes came, room came, or the connection broke. Called by the network, not by code of a core.
+  // Something has changed: bytes came, room came, or the connection broke. Called by the network, not by code of a
+  // core.
   void wake() noexcept;
 
  private:

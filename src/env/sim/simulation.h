@@ -32,27 +32,27 @@ class SimulatedNetwork;
 
 struct SimulationOptions {
   std::uint64_t seed = 1;
-  std::uint32_t cores = 1;                           // of the first machine
-  SimulatedDisk* disk = nullptr;                     // of the first machine; null: an empty one that goes with it
+  std::uint32_t cores = 1;        // of the first machine
+  SimulatedDisk* disk = nullptr;  // of the first machine; null: an empty one that goes with it
   WallTime wall_clock_start = wall_time_ms(1'767'225'600'000);  // 2026-01-01T00:00:00Z
   Duration blocking_work_duration_max = milliseconds(2);        // virtual time that run_blocking() takes, uniform
-  Duration step_duration_max{};                      // virtual time that each step takes, uniform; 0: none
-  std::uint64_t steps_max = 50'000'000;              // a run that takes more is taken for hung
-  std::function<void(std::string_view line)> trace;  // when set, gets one line per step and operation
+  Duration step_duration_max{};                                 // virtual time that each step takes, uniform; 0: none
+  std::uint64_t steps_max = 50'000'000;                         // a run that takes more is taken for hung
+  std::function<void(std::string_view line)> trace;             // when set, gets one line per step and operation
 };
 
 enum class Outcome : std::uint8_t {
   not_run,
-  finished,            // main ended
-  crashed,             // stop() was called, or the first machine's disk reached its crash point
-  deadlocked,          // main has not ended, nothing is ready and nothing is awaited from outside
+  finished,    // main ended
+  crashed,     // stop() was called, or the first machine's disk reached its crash point
+  deadlocked,  // main has not ended, nothing is ready and nothing is awaited from outside
   step_limit_reached,
 };
 [[nodiscard]] std::string_view to_string(Outcome outcome) noexcept;
 
 struct MachineOptions {
   std::string name = "machine";
-  std::string address;            // numeric; peers connect to it. Each machine has 127.0.0.1 and ::1 to itself besides
+  std::string address;  // numeric; peers connect to it. Each machine has 127.0.0.1 and ::1 to itself besides
   std::uint32_t cores = 1;
   SimulatedDisk* disk = nullptr;  // null: an empty one that goes with the machine
 };
@@ -75,10 +75,11 @@ class SimulatedMachine {
 
   // Starts `main` on core 0. Not for the first machine, whose main is run()'s. The function is kept until the end.
   virtual void start(std::function<Task<void>()> main) = 0;
-  // Nothing on the machine runs any more, its locks are released. Apply a crash to its disk, then add a machine with the
-  // same address and disk: that is the reboot. Not for the first machine: see Simulation::stop().
+  // Nothing on the machine runs any more, its locks are released. Apply a crash to its disk, then add a machine with
+  // the same address and disk: that is the reboot. Not for the first machine: see Simulation::stop().
   virtual void kill(PeerNotice notice = PeerNotice::reset) = 0;
-  // Nothing on the machine runs for `duration`, while time goes on: a virtual machine that is paused, a long page fault.
+  // Nothing on the machine runs for `duration`, while time goes on: a virtual machine that is paused, a long page
+  // fault.
   virtual void pause(Duration duration) = 0;
   // Moves the wall clock on or back. The monotonic clock is not touched.
   virtual void step_wall_clock(Duration step) = 0;

@@ -1,0 +1,204 @@
+// Directory: owns the truth about streams, in the metastore, and publishes it as shard maps. This is the form for one
+// process: it applies the commands of the API, drives streams through their states, and hands out lane epochs.
+//
+// Every change is stored before it is published, and published to every listener before it is reported as done. A state
+// change that takes time (CREATING, UPDATING, DELETING) is stored with its due time first, so that a restart goes on
+// with it. When the metastore fails, the maps published last stay in force and commands are refused.
+//
+// Threading: everything on the core that opened it, listeners and closer included (they go to other cores themselves).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <expected>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "base/result.h"
+#include "directory/metrics.h"
+#include "directory/refusal.h"
+#include "directory/settings.h"
+#include "directory/shard_map.h"
+#include "directory/stored_state.h"
+#include "env/core.h"
+#include "env/event.h"
+#include "env/task_group.h"
+#include "env/turn.h"
+#include "metastore/metastore.h"
+
+namespace weir::directory {
+
+// Someone who needs every map. apply() returns once the map is in force wherever the listener serves.
+class MapListener {
+ public:
+  virtual ~MapListener() = default;
+  [[nodiscard]] virtual env::Task<void> apply(ShardMapPointer map) = 0;
+};
+
+// Stops a shard from taking records, ahead of the map that says so.
+class ShardCloser {
+ public:
+  virtual ~ShardCloser() = default;
+  // When it returns, no append to the shard succeeds any more; the time is at or after the arrival of its last record.
+  // Closing a closed shard is no error. After an error the shard is open.
+  [[nodiscard]] virtual env::Task<Result<WallTime>> close_shard(LaneId lane, ShardKey shard) = 0;
+  // Undoes close_shard().
+  [[nodiscard]] virtual env::Task<void> reopen_shard(LaneId lane, ShardKey shard) = 0;
+};
+
+struct CreateStreamCommand {
+  StreamScope scope;
+  std::string name;
+  StreamMode mode = StreamMode::provisioned;
+  std::uint32_t shard_count = 1;  // at least 1
+  std::uint32_t record_bytes_max = 1048576;
+  std::map<std::string, std::string> tags;
+};
+
+using CommandResult = std::expected<void, DirectoryRefusal>;
+
+class Directory {
+ public:
+  // Loads everything from `store`, in which nothing need be yet. `lane_count` must be the same at every opening. `core`
+  // is the calling one. What is passed by reference outlives the directory. Errors: corrupt, unsupported,
+  // invalid_argument (other lane count), and those of the store.
+  [[nodiscard]] static env::Task<Result<std::unique_ptr<Directory>>> open(env::Core& core, metastore::Metastore& store,
+                                                                          std::uint32_t lane_count,
+                                                                          const DirectorySettings& settings,
+                                                                          DirectoryMetrics& metrics);
+  Directory(const Directory&) = delete;
+  Directory& operator=(const Directory&) = delete;
+  ~Directory();  // after stop(), if start() was called
+
+  // From open() on: the map now in force, and 32 random bytes that are the same at every opening, for sealing tokens.
+  [[nodiscard]] const ShardMapPointer& map() const noexcept { return map_; }
+  [[nodiscard]] std::span<const std::byte, token_key_bytes> token_key() const noexcept { return token_key_; }
+
+  // Raises the lane's epoch, durably, and returns it: every call gives a higher one. Errors: invalid_argument for a lane
+  // that does not exist, unavailable.
+  [[nodiscard]] env::Task<Result<Epoch>> claim_lane(LaneId lane);
+
+  // Maps go to listeners one after the other in the order of adding: the cell first, then the front ends. Before start().
+  void add_listener(MapListener& listener);
+  // Publishes the map to all listeners and goes on with what was under way. Once.
+  [[nodiscard]] env::Task<void> start(ShardCloser& closer);
+  // Ends the work under way at the next point where it can be taken up again; commands are refused from now on.
+  [[nodiscard]] env::Task<void> stop();
+
+  // Commands. Refusals that each can have besides `unavailable` are listed in the order in which they are checked.
+
+  // stream_exists, capacity_limit, too_many_tags, creating_limit, on_demand_limit, shard_limit.
+  [[nodiscard]] env::Task<CommandResult> create_stream(CreateStreamCommand command);
+  // stream_not_found, stream_not_active.
+  [[nodiscard]] env::Task<CommandResult> delete_stream(StreamScope scope, std::string name);
+  // The upper child starts at `key`. stream_not_found, on_demand_mode, stream_not_active, shard_not_found,
+  // shard_already_closed, shard_limit, capacity_limit, bad_split_key.
+  [[nodiscard]] env::Task<CommandResult> split_shard(StreamScope scope, std::string name, ShardIndex shard, HashKey key);
+  // The two may be given in either order. stream_not_found, on_demand_mode, stream_not_active, shard_not_found,
+  // shard_already_closed, shards_not_adjacent, capacity_limit.
+  [[nodiscard]] env::Task<CommandResult> merge_shards(StreamScope scope, std::string name, ShardIndex shard,
+                                                      ShardIndex adjacent);
+  // The current value is accepted and changes nothing. stream_not_found, retention_too_short, retention_too_long,
+  // retention_below_current, stream_not_active.
+  [[nodiscard]] env::Task<CommandResult> increase_retention(StreamScope scope, std::string name, std::int64_t hours);
+  // stream_not_found, retention_too_short, retention_above_current, stream_not_active.
+  [[nodiscard]] env::Task<CommandResult> decrease_retention(StreamScope scope, std::string name, std::int64_t hours);
+  // Adds or overwrites. stream_not_found, stream_not_active (creating or deleting), too_many_tags.
+  [[nodiscard]] env::Task<CommandResult> add_tags(StreamScope scope, std::string name,
+                                                  std::map<std::string, std::string> tags);
+  // Missing keys are no error. stream_not_found, stream_not_active (creating or deleting).
+  [[nodiscard]] env::Task<CommandResult> remove_tags(StreamScope scope, std::string name,
+                                                     std::vector<std::string> keys);
+
+  // Removes shards whose retention has passed, now instead of at the next interval.
+  [[nodiscard]] env::Task<void> sweep_expired_shards();
+
+ private:
+  // How a transaction ended. After `unknown` the memory is stale until reload() succeeds.
+  enum class Outcome : std::uint8_t { done, not_done, unknown };
+  struct Ending {
+    Outcome outcome = Outcome::done;
+    std::string reason;
+  };
+
+  Directory(env::Core& core, metastore::Metastore& store, const DirectorySettings& settings, DirectoryMetrics& metrics);
+
+  // directory.cc: the memory and the metastore. All in turn.
+  [[nodiscard]] env::Task<Result<void>> load(std::uint32_t lane_count);
+  [[nodiscard]] env::Task<Result<void>> initialize(std::uint32_t lane_count);
+  [[nodiscard]] env::Task<Result<void>> reload();
+  [[nodiscard]] Result<void> take_over(StoredState state);
+  // Replaces a stream by `next` (removes it when empty) in the metastore, in memory and in the published map.
+  [[nodiscard]] env::Task<Ending> replace_stream(StreamId id, std::optional<StreamState> next);
+  [[nodiscard]] env::Task<Ending> commit(std::vector<metastore::Guard> guards, std::vector<metastore::Write> writes);
+  [[nodiscard]] env::Task<Ending> find_outcome(const std::vector<metastore::Write>& writes, Error error);
+  [[nodiscard]] env::Task<void> publish(ShardMapPointer map);
+  void report_counts();
+
+  // commands.cc
+  [[nodiscard]] env::Task<CommandResult> in_turn(env::Task<CommandResult> command);
+  [[nodiscard]] env::Task<CommandResult> do_create(CreateStreamCommand command);
+  [[nodiscard]] env::Task<CommandResult> do_delete(StreamScope scope, std::string name);
+  [[nodiscard]] env::Task<CommandResult> do_split(StreamScope scope, std::string name, ShardIndex shard, HashKey key);
+  [[nodiscard]] env::Task<CommandResult> do_merge(StreamScope scope, std::string name, ShardIndex shard,
+                                                  ShardIndex adjacent);
+  [[nodiscard]] env::Task<CommandResult> do_set_retention(StreamScope scope, std::string name, std::int64_t hours,
+                                                          bool increase);
+  [[nodiscard]] env::Task<CommandResult> do_add_tags(StreamScope scope, std::string name,
+                                                     std::map<std::string, std::string> tags);
+  [[nodiscard]] env::Task<CommandResult> do_remove_tags(StreamScope scope, std::string name,
+                                                        std::vector<std::string> keys);
+  [[nodiscard]] env::Task<CommandResult> do_claim(LaneId lane, Epoch& claimed);
+  [[nodiscard]] env::Task<CommandResult> begin(const StreamState& current, StreamStatus status, Change change,
+                                               milliseconds duration);
+  [[nodiscard]] env::Task<CommandResult> store_change(StreamId id, StreamState next);
+  [[nodiscard]] std::expected<const StreamState*, DirectoryRefusal> find_stream(const StreamScope& scope,
+                                                                                const std::string& name) const;
+  [[nodiscard]] CommandResult check_quotas(const CreateStreamCommand& command) const;
+  [[nodiscard]] CommandResult check_shard_quota(const StreamScope& scope, std::uint64_t additional) const;
+  [[nodiscard]] CommandResult check_capacity(std::uint64_t additional_shards) const;
+
+  // workflows.cc
+  void ensure_driven(StreamId id);
+  [[nodiscard]] env::Task<void> drive(StreamId id);
+  [[nodiscard]] env::Task<bool> complete(StreamId id);
+  [[nodiscard]] env::Task<bool> complete_without_closing(StreamId id);
+  [[nodiscard]] env::Task<bool> complete_reshard(StreamId id, std::vector<ShardIndex> parents);
+  [[nodiscard]] env::Task<std::optional<WallTime>> close_parents(std::shared_ptr<const Stream> stream,
+                                                                 std::vector<ShardIndex> parents);
+  [[nodiscard]] env::Task<void> reopen_parents(std::shared_ptr<const Stream> stream, std::vector<ShardIndex> parents);
+  [[nodiscard]] env::Task<void> wait_until_known();
+  [[nodiscard]] env::Task<void> sweep_regularly();
+  [[nodiscard]] MonotonicTime due_time(const PendingChange& pending) const;
+
+  env::Core& core_;
+  metastore::Metastore& store_;
+  const DirectorySettings& settings_;
+  DirectoryMetrics& metrics_;
+  std::array<std::byte, token_key_bytes> token_key_{};
+  ShardCloser* closer_ = nullptr;
+  std::vector<MapListener*> listeners_;
+
+  // Changed only in turn; read at any time.
+  env::Turn turn_;
+  StreamCounter next_stream_;
+  std::vector<LaneState> lanes_;
+  absl::flat_hash_map<StreamId, StreamState> streams_;
+  ShardMapPointer map_;
+  bool stale_ = false;  // a transaction's outcome is unknown: reload before anything else
+
+  std::uint64_t commands_waiting_ = 0;
+  absl::flat_hash_set<StreamId> driven_;  // streams whose pending change has a running task
+  env::TaskGroup tasks_;
+  env::Event stop_;
+  bool started_ = false;
+  bool stopping_ = false;
+};
+
+}  // namespace weir::directory

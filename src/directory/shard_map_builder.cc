@@ -1,0 +1,51 @@
+#include "directory/shard_map_builder.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/assert.h"
+#include "model/hash_range.h"
+
+namespace weir::directory {
+
+void index_open_shards(Stream& stream) {
+  stream.open_by_hash.clear();
+  for (std::uint32_t i = 0; i < stream.shards.size(); ++i) {
+    if (stream.shards[i].is_open()) stream.open_by_hash.push_back(i);
+  }
+  std::ranges::sort(stream.open_by_hash, {}, [&stream](std::uint32_t i) { return stream.shards[i].first_hash; });
+}
+
+bool open_shards_tile(const Stream& stream) {
+  std::vector<model::HashRange> ranges;
+  ranges.reserve(stream.open_by_hash.size());
+  for (const std::uint32_t i : stream.open_by_hash) {
+    ranges.push_back({stream.shards[i].first_hash, stream.shards[i].last_hash});
+  }
+  return model::tile_key_space(ranges);
+}
+
+void ShardMapBuilder::put(std::shared_ptr<const Stream> stream) {
+  auto& by_name = map_->by_name_[stream->scope][stream->name];
+  WEIR_ASSERT(by_name == nullptr || by_name->id == stream->id);
+  by_name = stream;
+  map_->by_id_[stream->id] = std::move(stream);
+}
+
+void ShardMapBuilder::remove(StreamId id) {
+  const auto found = map_->by_id_.find(id);
+  if (found == map_->by_id_.end()) return;
+  const std::shared_ptr<const Stream> stream = found->second;
+  map_->by_id_.erase(found);
+  const auto scope = map_->by_name_.find(stream->scope);
+  WEIR_ASSERT(scope != map_->by_name_.end());
+  scope->second.erase(stream->name);
+  if (scope->second.empty()) map_->by_name_.erase(scope);
+}
+
+ShardMapPointer ShardMapBuilder::build(std::uint64_t version) {
+  map_->version_ = version;
+  return std::move(map_);
+}
+
+}  // namespace weir::directory

@@ -1,0 +1,29 @@
+// ShardMapBuilder: makes a new shard map from an old one and what has changed. Everything that has not is shared.
+#pragma once
+
+#include "directory/shard_map.h"
+
+namespace weir::directory {
+
+// Sets stream.open_by_hash from stream.shards.
+void index_open_shards(Stream& stream);
+// Whether the open shards own every hash key exactly once. A stream without shards does not.
+[[nodiscard]] bool open_shards_tile(const Stream& stream);
+
+// One thread.
+class ShardMapBuilder {
+ public:
+  ShardMapBuilder() : map_(std::make_shared<ShardMap>()) {}
+  explicit ShardMapBuilder(const ShardMap& base) : map_(std::make_shared<ShardMap>(base)) {}
+
+  // Adds the stream, or replaces the one of the same id. Its name must be free or its own.
+  void put(std::shared_ptr<const Stream> stream);
+  void remove(StreamId id);
+  // Nothing may be called afterwards.
+  [[nodiscard]] ShardMapPointer build(std::uint64_t version);
+
+ private:
+  std::shared_ptr<ShardMap> map_;
+};
+
+}  // namespace weir::directory

@@ -1,0 +1,110 @@
+// What the directory keeps in the metastore: streams with their shards and pending changes, lanes, counters. The bytes
+// are protobuf messages (records.proto) under these keys:
+//
+//   directory/format                    format version, number of lanes, token key
+//   directory/next-stream               the stream id to be given next
+//   directory/lanes/<lane>              epoch
+//   directory/streams/<id>              a stream without its shards
+//   directory/shards/<id>/<chunk>       the shards of indexes chunk*256 to chunk*256+255
+//
+// Numbers in keys are hexadecimal, of fixed width. A transaction that changes any shard also writes the stream's own
+// record, so that a guard on that one protects both. Everything here is pure: any thread.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "directory/shard_map.h"
+#include "metastore/metastore.h"
+
+namespace weir::directory {
+
+inline constexpr std::size_t token_key_bytes = 32;
+inline constexpr std::uint32_t format_version = 1;
+inline constexpr std::uint32_t shards_per_chunk = 256;
+inline constexpr std::uint32_t lane_count_max = 65'536;
+inline constexpr const char* directory_prefix = "directory/";
+
+// Changes of a stream that take time. What each needs in order to be completed.
+struct CreateChange {
+  std::uint32_t shard_count = 0;
+  friend bool operator==(const CreateChange&, const CreateChange&) = default;
+};
+struct SplitChange {
+  ShardIndex shard;
+  HashKey key;  // the upper child's first
+  friend bool operator==(const SplitChange&, const SplitChange&) = default;
+};
+struct MergeChange {
+  ShardIndex shard;     // becomes ParentShardId
+  ShardIndex adjacent;  // becomes AdjacentParentShardId
+  friend bool operator==(const MergeChange&, const MergeChange&) = default;
+};
+struct RetentionChange {
+  std::uint32_t hours = 0;
+  friend bool operator==(const RetentionChange&, const RetentionChange&) = default;
+};
+struct DeleteChange {
+  friend bool operator==(const DeleteChange&, const DeleteChange&) = default;
+};
+using Change = std::variant<CreateChange, SplitChange, MergeChange, RetentionChange, DeleteChange>;
+
+struct PendingChange {
+  WallTime due;
+  milliseconds duration{};  // how long after the command it is due; bounds the wait should the clock step back
+  Change change;
+  friend bool operator==(const PendingChange&, const PendingChange&) = default;
+};
+
+struct StreamState {
+  std::shared_ptr<const Stream> stream;  // as published
+  std::uint32_t next_shard = 0;          // the index that the next new shard gets
+  std::optional<PendingChange> pending;  // none while ACTIVE
+  metastore::Revision modified = 0;      // of the stream's record; 0: not stored yet
+};
+
+struct LaneState {
+  Epoch epoch;  // 0: never claimed
+  metastore::Revision modified = 0;
+};
+
+struct StreamCounter {
+  std::uint64_t next = 1;
+  metastore::Revision modified = 0;
+};
+
+struct StoredState {
+  bool initialized = false;  // false: an empty store, the rest means nothing
+  std::array<std::byte, token_key_bytes> token_key{};
+  StreamCounter next_stream;
+  std::vector<LaneState> lanes;  // by lane id
+  absl::flat_hash_map<StreamId, StreamState> streams;
+  metastore::Revision revision = 0;
+};
+
+// Errors: corrupt, with the key; unsupported for a newer format.
+[[nodiscard]] Result<StoredState> decode_state(const metastore::Snapshot& snapshot);
+
+// The writes that initialize an empty store.
+[[nodiscard]] std::vector<metastore::Write> initial_writes(std::uint32_t lane_count,
+                                                           std::span<const std::byte, token_key_bytes> token_key);
+[[nodiscard]] metastore::Write lane_write(LaneId lane, Epoch epoch);
+[[nodiscard]] metastore::Write counter_write(std::uint64_t next_stream);
+// What must be written to get from `before` (empty: no such stream) to `after` (empty: no such stream any more).
+[[nodiscard]] std::vector<metastore::Write> stream_writes(StreamId id, const Stream* before, const StreamState* after);
+
+[[nodiscard]] std::string format_key();
+[[nodiscard]] std::string counter_key();
+[[nodiscard]] std::string lane_key(LaneId lane);
+[[nodiscard]] std::string stream_key(StreamId id);
+
+}  // namespace weir::directory

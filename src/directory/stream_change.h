@@ -1,0 +1,44 @@
+// What each change does to a stream and its shards: pure functions from one state to the next, which keep the promises
+// of lineage (API reference, 4.3): open shards tile the key space, shard indexes are never used twice, children's
+// sequence numbers exceed their parents', parents of one merge are closed at one time. Any thread.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "directory/stored_state.h"
+
+namespace weir::directory {
+
+// How many open shards each lane has, to place new ones. Counts, not loads: an idle shard may be tomorrow's busy one.
+class LanePlacement {
+ public:
+  LanePlacement(std::size_t lanes, const absl::flat_hash_map<StreamId, StreamState>& streams);
+  // The lane with the fewest open shards, the first of several; counts the shard that goes there.
+  [[nodiscard]] LaneId place();
+
+ private:
+  std::vector<std::uint64_t> open_shards_;
+};
+
+// When a shard has taken its last record at `closed`, the creation time of its children, which decides that their
+// numbers exceed its own: whole seconds, above both that time and the parent's creation.
+[[nodiscard]] WallTime child_creation_time(WallTime parent_created, WallTime closed) noexcept;
+
+// The state with `pending` begun.
+[[nodiscard]] StreamState begin_change(const StreamState& state, StreamStatus status, PendingChange pending);
+
+// The states in which the pending change is completed: ACTIVE, nothing pending. The state has that change pending.
+[[nodiscard]] StreamState complete_create(const StreamState& state, LanePlacement& lanes);
+[[nodiscard]] StreamState complete_retention(const StreamState& state);
+// `closed`: a time later than the arrival of every record of the parents, which are open.
+[[nodiscard]] StreamState complete_split(const StreamState& state, WallTime closed, LanePlacement& lanes);
+[[nodiscard]] StreamState complete_merge(const StreamState& state, WallTime closed, LanePlacement& lanes);
+
+// Whether the shard has been closed for longer than the stream keeps records.
+[[nodiscard]] bool is_expired(const Stream& stream, const Shard& shard, WallTime now) noexcept;
+// The state without its expired shards; empty when there are none.
+[[nodiscard]] std::optional<StreamState> without_expired_shards(const StreamState& state, WallTime now);
+
+}  // namespace weir::directory

@@ -1,0 +1,108 @@
+#include "frontend/front_end.h"
+
+#include <array>
+
+#include "frontend/request_id.h"
+#include "kinesis/errors.h"
+
+namespace weir::frontend {
+namespace {
+
+kinesis::RequestHead head_of(const net::HttpRequest& request) {
+  kinesis::RequestHead head;
+  head.method = request.method;
+  for (const net::HeaderField& field : request.headers) {
+    if (field.name == "x-amz-target") head.target = field.value;
+    else if (field.name == "content-type") head.content_type = field.value;
+    else if (field.name == "origin") head.origin = field.value;
+    else if (field.name == "access-control-request-headers") head.request_headers = field.value;
+    else if (field.name == "access-control-request-method") head.request_method = field.value;
+  }
+  return head;
+}
+
+void count_outcome(const FrontEndMetrics::PerOperation& metrics, const OperationResult& result) {
+  if (result) {
+    metrics.answered->add();
+    return;
+  }
+  const kinesis::ApiErrorCode code = result.error().code;
+  if (code == kinesis::ApiErrorCode::provisioned_throughput_exceeded || code == kinesis::ApiErrorCode::limit_exceeded) {
+    metrics.throttled->add();
+  } else if (kinesis::info(code).status >= 500) {
+    metrics.server_errors->add();
+  } else {
+    metrics.client_errors->add();
+  }
+}
+
+}  // namespace
+
+env::Task<net::HttpResponse> FrontEnd::handle(net::HttpRequest& request) {
+  const kinesis::RequestHead head = head_of(request);
+  co_return to_response(co_await answer(request, head), head);
+}
+
+env::Task<kinesis::Answer> FrontEnd::answer(net::HttpRequest& request, const kinesis::RequestHead& head) {
+  kinesis::Decision decision = kinesis::dispatch(head, request.body);
+  if (decision.answer) {
+    services_.metrics.unknown_operations.add();
+    co_return std::move(*decision.answer);
+  }
+  auto identity = authenticator_.authenticate(request, core_.wall_now());
+  if (!identity) {
+    services_.metrics.authentication_failures.add();
+    co_return kinesis::refusal(decision, request.body, identity.error());
+  }
+  if (decision.answer_when_authenticated) co_return std::move(*decision.answer_when_authenticated);
+  co_return co_await run_operation(decision, std::move(*identity), request.body);
+}
+
+env::Task<kinesis::Answer> FrontEnd::run_operation(const kinesis::Decision& decision, Identity identity,
+                                                   MutableBytes body) {
+  const OperationFunction function = find_operation(decision.operation);
+  const kinesis::ErrorForm form = kinesis::error_form(decision.encoding);
+  if (function == nullptr) co_return kinesis::error_answer(kinesis::errors::unknown_operation(), form);
+  if (routes_.map() == nullptr) {
+    co_return kinesis::error_answer(kinesis::errors::service_unavailable("The server is starting. Try again."), form);
+  }
+  const MonotonicTime started = core_.now();
+  OperationCall call{.core = core_,
+                     .services = services_,
+                     .routes = routes_,
+                     .sealer = sealer_,
+                     .operation = decision.operation,
+                     .encoding = decision.encoding,
+                     .identity = std::move(identity),
+                     .body = body};
+  OperationResult result = co_await function(call);
+  const FrontEndMetrics::PerOperation& metrics =
+      services_.metrics.operations[static_cast<std::size_t>(decision.operation)];
+  count_outcome(metrics, result);
+  metrics.seconds->observe(std::chrono::duration<double>(core_.now() - started).count());
+  if (!result) co_return kinesis::error_answer(result.error(), form);
+  co_return kinesis::success_answer(std::move(*result), decision.encoding);
+}
+
+net::HttpResponse FrontEnd::to_response(kinesis::Answer answer, const kinesis::RequestHead& head) {
+  net::HttpResponse response;
+  response.status = answer.status;
+  response.headers.reserve(5);
+  response.headers.emplace_back("x-amzn-RequestId", make_request_id(core_));
+  if (!answer.is_preflight) response.headers.emplace_back("x-amz-id-2", make_extended_request_id(core_));
+  if (answer.content_type) response.headers.emplace_back("Content-Type", std::string(*answer.content_type));
+  if (head.origin) {
+    for (auto& field : kinesis::cors_headers(head)) response.headers.push_back(std::move(field));
+  }
+  response.body = std::move(answer.body);
+  return response;
+}
+
+net::HttpResponse FrontEnd::refuse(std::uint16_t status) {
+  net::HttpResponse response;
+  response.status = status;
+  response.headers.emplace_back("x-amzn-RequestId", make_request_id(core_));
+  return response;
+}
+
+}  // namespace weir::frontend

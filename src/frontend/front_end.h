@@ -1,0 +1,45 @@
+// FrontEnd: answers the API's requests on one core. It follows the API's dispatch order, verifies the signature, runs
+// the operation and gives the answer its headers (API reference, sections 1.3 and 1.6).
+//
+// Threading: belongs to its core. Stateless but for the core's routes and caches.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "frontend/authentication/authenticator.h"
+#include "frontend/operation.h"
+#include "frontend/routes.h"
+#include "kinesis/dispatch.h"
+#include "net/http.h"
+
+namespace weir::frontend {
+
+class FrontEnd final : public net::HttpHandler {
+ public:
+  // `services` and `authenticator` outlive the front end. `token_key` is the same on every core.
+  FrontEnd(env::Core& core, Services& services, Authenticator& authenticator,
+           std::span<const std::byte, model::token_key_bytes> token_key)
+      : core_(core), services_(services), authenticator_(authenticator), routes_(core), sealer_(token_key) {}
+
+  [[nodiscard]] env::Task<net::HttpResponse> handle(net::HttpRequest& request) override;
+  [[nodiscard]] net::HttpResponse refuse(std::uint16_t status) override;
+
+  // This core's shard map; whoever publishes maps replaces it.
+  [[nodiscard]] Routes& routes() noexcept { return routes_; }
+  [[nodiscard]] env::Core& core() noexcept { return core_; }
+
+ private:
+  [[nodiscard]] env::Task<kinesis::Answer> answer(net::HttpRequest& request, const kinesis::RequestHead& head);
+  [[nodiscard]] env::Task<kinesis::Answer> run_operation(const kinesis::Decision& decision, Identity identity,
+                                                         MutableBytes body);
+  [[nodiscard]] net::HttpResponse to_response(kinesis::Answer answer, const kinesis::RequestHead& head);
+
+  env::Core& core_;
+  Services& services_;
+  Authenticator& authenticator_;
+  Routes routes_;
+  model::TokenSealer sealer_;
+};
+
+}  // namespace weir::frontend

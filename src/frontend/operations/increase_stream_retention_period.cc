@@ -1,0 +1,22 @@
+// IncreaseStreamRetentionPeriod: keeps records longer (API reference, section 3.4).
+#include "frontend/operations/common.h"
+#include "frontend/operations/operations.h"
+#include "frontend/operations/retention_errors.h"
+#include "kinesis/shapes/increase_stream_retention_period.h"
+
+namespace weir::frontend {
+
+env::Task<OperationResult> increase_stream_retention_period(OperationCall& call) {
+  using Input = kinesis::IncreaseStreamRetentionPeriodInput;
+  WEIR_API_TRY(const Input input, kinesis::decode_request<Input>(call.encoding, call.body));
+  if (auto error = co_await over_call_rate(call)) co_return std::unexpected(std::move(*error));
+  WEIR_API_TRY(const std::string name, addressed_stream(call, input.stream_name, input.stream_arn));
+  const std::int64_t hours = *input.retention_period_hours;
+  auto command = [&] { return call.services.directory.increase_retention(scope_of(call), name, hours); };
+  if (const auto set = co_await run_command(call, command); !set) {
+    co_return std::unexpected(retention_error(set.error(), call, name, hours));
+  }
+  co_return std::string();
+}
+
+}  // namespace weir::frontend

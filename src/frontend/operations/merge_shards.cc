@@ -1,0 +1,27 @@
+// MergeShards: two adjacent shards become one (API reference, section 3.4).
+#include "frontend/operations/common.h"
+#include "frontend/operations/operations.h"
+#include "kinesis/shapes/merge_shards.h"
+#include "model/shard_id.h"
+
+namespace weir::frontend {
+
+env::Task<OperationResult> merge_shards(OperationCall& call) {
+  using kinesis::MergeShardsInput;
+  WEIR_API_TRY(const MergeShardsInput input, kinesis::decode_request<MergeShardsInput>(call.encoding, call.body));
+  if (auto error = co_await over_call_rate(call)) co_return std::unexpected(std::move(*error));
+  WEIR_API_TRY(const std::string name, addressed_stream(call, input.stream_name, input.stream_arn));
+  const std::optional<ShardIndex> shard = model::parse_shard_id(*input.shard_to_merge);
+  const std::optional<ShardIndex> adjacent = model::parse_shard_id(*input.adjacent_shard_to_merge);
+  if (!shard || !adjacent) {
+    co_return std::unexpected(kinesis::errors::shard_not_parsed(
+        shard ? *input.adjacent_shard_to_merge : *input.shard_to_merge, name, call.identity.account));
+  }
+  auto command = [&] { return call.services.directory.merge_shards(scope_of(call), name, *shard, *adjacent); };
+  if (const auto merged = co_await run_command(call, command); !merged) {
+    co_return std::unexpected(api_error(merged.error(), call, name));
+  }
+  co_return std::string();
+}
+
+}  // namespace weir::frontend

@@ -1,0 +1,94 @@
+// TLS over any connection, by OpenSSL without sockets: it runs in a simulation like everything else.
+//
+// OpenSSL draws keys and nonces from its own generator, the one source of randomness outside env: a session's bytes differ
+// from run to run, what they carry does not.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "env/core.h"
+#include "env/event.h"
+#include "env/network.h"
+
+struct ssl_ctx_st;
+struct ssl_st;
+
+namespace weir::net {
+
+struct TlsClientOptions {
+  // Certificates to trust. Empty: any certificate is accepted, whatever name it bears.
+  std::string trusted_pem;
+  std::vector<std::string> protocols{"http/1.1"};  // offered by ALPN, the preferred one first
+};
+
+// Certificates, keys and rules of one side. Immutable; any thread. TLS 1.2 and 1.3.
+class TlsContext {
+ public:
+  // A server that takes h2 and http/1.1 by ALPN. Errors: invalid_argument for PEM text that does not hold a certificate
+  // (chain) and the key that belongs to it.
+  [[nodiscard]] static Result<std::shared_ptr<const TlsContext>> server(std::string_view certificate_chain_pem,
+                                                                        std::string_view private_key_pem);
+  // Errors: invalid_argument.
+  [[nodiscard]] static Result<std::shared_ptr<const TlsContext>> client(const TlsClientOptions& options);
+
+  TlsContext(const TlsContext&) = delete;
+  TlsContext& operator=(const TlsContext&) = delete;
+  ~TlsContext();
+
+ private:
+  friend class TlsConnection;
+  TlsContext(ssl_ctx_st* context, bool is_server, bool verifies) noexcept
+      : context_(context), is_server_(is_server), verifies_(verifies) {}
+  ssl_ctx_st* context_;
+  bool is_server_;
+  bool verifies_;
+};
+
+// A connection whose bytes are encrypted on their way. Belongs to one core. handshake() comes first; then as any other.
+class TlsConnection final : public env::Connection {
+ public:
+  // `server_name` (clients only) is sent as SNI and, where the context verifies, must be what the certificate bears: a DNS
+  // name or a numeric address.
+  TlsConnection(env::Core& core, std::unique_ptr<env::Connection> transport, std::shared_ptr<const TlsContext> context,
+                const std::string& server_name = "");
+  ~TlsConnection() override;
+
+  // Errors: io when the peers do not agree (the message says why), closed, timeout.
+  [[nodiscard]] env::Task<Result<void>> handshake(MonotonicTime deadline);
+  // What ALPN agreed on: "h2", "http/1.1", or empty.
+  [[nodiscard]] std::string_view protocol() const noexcept;
+  // Tells the peer that nothing more comes. Then close().
+  [[nodiscard]] env::Task<void> shutdown(MonotonicTime deadline);
+
+  [[nodiscard]] env::Task<Result<std::size_t>> read_some(MutableBytes out, MonotonicTime deadline) override;
+  [[nodiscard]] env::Task<Result<void>> write_all(std::span<const BytesView> parts, MonotonicTime deadline) override;
+  void close() noexcept override;
+  [[nodiscard]] const env::Endpoint& peer() const noexcept override;
+
+ private:
+  friend struct TlsBio;
+
+  // Fetches ciphertext: false at the peer's end.
+  [[nodiscard]] env::Task<Result<bool>> fetch(MonotonicTime deadline);
+  // Sends what OpenSSL has put out; also waits for what another task is sending.
+  [[nodiscard]] env::Task<Result<void>> flush(MonotonicTime deadline);
+  [[nodiscard]] Result<void> encrypt(BytesView plain);
+  [[nodiscard]] std::size_t decrypt(MutableBytes out, int& error) noexcept;
+
+  std::unique_ptr<env::Connection> transport_;
+  std::shared_ptr<const TlsContext> context_;
+  ssl_st* ssl_ = nullptr;
+  std::vector<std::byte> inbound_;  // ciphertext, [inbound_begin_, inbound_end_) still to decrypt
+  std::size_t inbound_begin_ = 0;
+  std::size_t inbound_end_ = 0;
+  std::string outbound_;            // ciphertext to send
+  std::string gathered_;            // small parts, to make one record of them
+  env::Event flushed_;
+  bool flushing_ = false;
+};
+
+}  // namespace weir::net
