@@ -41,7 +41,7 @@ std::optional<HashKey> parse_hash_key(std::string_view text) noexcept {
 }
 
 std::string to_string(HashKey key) {
-  std::array<char, decimal_digits_max> digits;
+  std::array<char, decimal_digits_max> digits{};
   std::size_t first = digits.size();
   do {
     digits[--first] = static_cast<char>('0' + static_cast<int>(key.value % 10));
@@ -52,7 +52,7 @@ std::string to_string(HashKey key) {
 
 HashKey hash_partition_key(std::string_view partition_key) noexcept {
   static thread_local const Md5 md5;
-  std::array<unsigned char, EVP_MAX_MD_SIZE> out;
+  std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
   unsigned int length = 0;
   const bool digested = EVP_DigestInit_ex2(md5.context.get(), md5.digest.get(), nullptr) == 1 &&
                         EVP_DigestUpdate(md5.context.get(), partition_key.data(), partition_key.size()) == 1 &&

@@ -48,14 +48,16 @@ void set_log_sink(LogSink* sink, std::int64_t (*wall_clock_ms)()) noexcept;
 void set_log_level(LogLevel least) noexcept;
 [[nodiscard]] bool log_enabled(LogLevel level) noexcept;
 
-void log(LogLevel level, std::string_view module, std::string_view message, std::initializer_list<LogField> fields = {});
+void log(LogLevel level, std::string_view module, std::string_view message,
+         std::initializer_list<LogField> fields = {});
 inline void log_debug(std::string_view module, std::string_view message, std::initializer_list<LogField> fields = {}) {
   if (log_enabled(LogLevel::debug)) log(LogLevel::debug, module, message, fields);
 }
 inline void log_info(std::string_view module, std::string_view message, std::initializer_list<LogField> fields = {}) {
   log(LogLevel::info, module, message, fields);
 }
-inline void log_warning(std::string_view module, std::string_view message, std::initializer_list<LogField> fields = {}) {
+inline void log_warning(std::string_view module, std::string_view message,
+                        std::initializer_list<LogField> fields = {}) {
   log(LogLevel::warning, module, message, fields);
 }
 inline void log_error(std::string_view module, std::string_view message, std::initializer_list<LogField> fields = {}) {

@@ -85,7 +85,8 @@ class MetricsRegistry {
   // stay valid as long as the registry. A gauge also exposes <name>_high_water.
   Counter& counter(std::string_view name, std::string_view help, std::vector<Label> labels = {});
   Gauge& gauge(std::string_view name, std::string_view help, std::vector<Label> labels = {});
-  Histogram& histogram(std::string_view name, std::string_view help, double first_bound, std::vector<Label> labels = {});
+  Histogram& histogram(std::string_view name, std::string_view help, double first_bound,
+                       std::vector<Label> labels = {});
   // A gauge computed at scrape time; `read` must be callable from any thread. Declared once.
   void gauge_from(std::string_view name, std::string_view help, std::function<double()> read,
                   std::vector<Label> labels = {});

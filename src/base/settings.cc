@@ -44,10 +44,9 @@ std::unexpected<Error> wrong(const SettingBase& setting, std::string_view text, 
 // A number followed by one of `units`. The text is taken without a unit only when `unit_optional`.
 std::optional<std::uint64_t> parse_quantity(std::string_view text, std::span<const Unit> units, bool unit_optional) {
   std::uint64_t number = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, problem] = std::from_chars(text.data(), end, number);
+  const auto [rest, problem] = std::from_chars(text.begin(), text.end(), number);
   if (problem != std::errc()) return std::nullopt;
-  const std::string_view suffix(rest, static_cast<std::size_t>(end - rest));
+  const std::string_view suffix(rest, text.end());
   if (suffix.empty()) return unit_optional ? std::optional(number) : std::nullopt;
   for (const Unit& unit : units) {
     if (unit.name != suffix) continue;

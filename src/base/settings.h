@@ -32,9 +32,9 @@ class SettingBase {
 
   [[nodiscard]] std::string_view name() const noexcept { return name_; }
   [[nodiscard]] std::string_view description() const noexcept { return description_; }
-  [[nodiscard]] virtual std::string type_name() const = 0;     // "integer", "boolean", "text", "duration"
+  [[nodiscard]] virtual std::string type_name() const = 0;  // "integer", "boolean", "text", "duration"
   [[nodiscard]] virtual std::string default_text() const = 0;
-  [[nodiscard]] virtual std::string range_text() const = 0;    // empty when there is none
+  [[nodiscard]] virtual std::string range_text() const = 0;  // empty when there is none
   [[nodiscard]] virtual std::string value_text() const = 0;
   // Parses and stores. Durations take a unit: 250ms, 5s, 10m, 24h, 7d. Integers whose name contains "bytes" may take
   // one: 64KiB, 16MiB, 1GiB, 2TiB. An error leaves the old value.
@@ -134,6 +134,7 @@ class SettingsRegistry {
   SettingsRegistry() = default;
   SettingsRegistry(const SettingsRegistry&) = delete;
   SettingsRegistry& operator=(const SettingsRegistry&) = delete;
+  ~SettingsRegistry() = default;
 
   // In order of declaration.
   [[nodiscard]] const std::vector<SettingBase*>& all() const noexcept { return settings_; }

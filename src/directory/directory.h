@@ -124,6 +124,7 @@ class Directory {
   enum class Outcome : std::uint8_t { done, not_done, unknown };
   struct Ending {
     Outcome outcome = Outcome::done;
+    metastore::Revision revision = 0;  // when done; 0 when that was found out by a reload, which has seen to the rest
     std::string reason;
   };
 
@@ -167,9 +168,12 @@ class Directory {
   // workflows.cc
   void ensure_driven(StreamId id);
   [[nodiscard]] env::Task<void> drive(StreamId id);
+  // Each returns whether it got on; if not, it is tried again later.
   [[nodiscard]] env::Task<bool> complete(StreamId id);
-  [[nodiscard]] env::Task<bool> complete_without_closing(StreamId id);
-  [[nodiscard]] env::Task<bool> complete_reshard(StreamId id, std::vector<ShardIndex> parents);
+  [[nodiscard]] env::Task<bool> complete_without_closing(StreamId id, PendingChange pending);
+  [[nodiscard]] env::Task<bool> complete_reshard(StreamId id, PendingChange pending);
+  // The stream's state when just this change is still to be made; else null.
+  [[nodiscard]] const StreamState* still_pending(StreamId id, const PendingChange& pending) const;
   [[nodiscard]] env::Task<std::optional<WallTime>> close_parents(std::shared_ptr<const Stream> stream,
                                                                  std::vector<ShardIndex> parents);
   [[nodiscard]] env::Task<void> reopen_parents(std::shared_ptr<const Stream> stream, std::vector<ShardIndex> parents);

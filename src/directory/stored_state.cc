@@ -11,6 +11,7 @@
 #include "directory/record_codec.h"
 #include "directory/records.pb.h"
 #include "directory/shard_map_builder.h"
+#include "model/hash_range.h"
 
 namespace weir::directory {
 namespace {
@@ -41,6 +42,26 @@ Result<Record> parse(const metastore::KeyValue& entry) {
   Record record;
   if (!record.ParseFromString(entry.value)) return corrupt(entry.key, "not a record of its kind");
   return record;
+}
+
+// Whether the change can be completed on this stream.
+bool fits(const Stream& stream, const Change& change) {
+  const auto open_shard = [&stream](ShardIndex index) {
+    const Shard* shard = stream.find_shard(index);
+    return shard != nullptr && shard->is_open() ? shard : nullptr;
+  };
+  if (const auto* create = std::get_if<CreateChange>(&change)) return create->shard_count > 0;
+  if (const auto* split = std::get_if<SplitChange>(&change)) {
+    const Shard* shard = open_shard(split->shard);
+    return shard != nullptr && model::can_split_at({shard->first_hash, shard->last_hash}, split->key);
+  }
+  if (const auto* merge = std::get_if<MergeChange>(&change)) {
+    const Shard* shard = open_shard(merge->shard);
+    const Shard* adjacent = open_shard(merge->adjacent);
+    return shard != nullptr && adjacent != nullptr &&
+           model::are_adjacent({shard->first_hash, shard->last_hash}, {adjacent->first_hash, adjacent->last_hash});
+  }
+  return true;
 }
 
 // Builds a StoredState entry by entry. Entries come in the order of keys, so a stream's shards come before the stream.
@@ -127,7 +148,7 @@ class Decoder {
     }
     index_open_shards(*stream);
     if (stream->shards.size() != record.shard_count()) return corrupt(entry.key, "another number of shards");
-    WEIR_CHECK(check_consistency(entry.key, *stream, state->next_shard));
+    WEIR_CHECK(check_consistency(entry.key, *stream, state->next_shard, state->pending));
     state->modified = entry.modified;
     const StreamId id = stream->id;
     state->stream = std::move(stream);
@@ -135,7 +156,8 @@ class Decoder {
     return {};
   }
 
-  Result<void> check_consistency(std::string_view key, const Stream& stream, std::uint32_t next_shard) {
+  Result<void> check_consistency(std::string_view key, const Stream& stream, std::uint32_t next_shard,
+                                 const std::optional<PendingChange>& pending) {
     if (stream.id.value >= state_.next_stream.next) return corrupt(key, "an id that was not given yet");
     if (!stream.shards.empty() && stream.shards.back().index.value >= next_shard) {
       return corrupt(key, "a shard index that was not given yet");
@@ -144,6 +166,7 @@ class Decoder {
     if (creating ? !stream.shards.empty() : !open_shards_tile(stream)) {
       return corrupt(key, "shards that do not tile the key space");
     }
+    if (pending && !fits(stream, pending->change)) return corrupt(key, "a pending change that cannot be made");
     if (!names_.insert({stream.scope, stream.name}).second) return corrupt(key, "a name that is taken");
     return {};
   }

@@ -13,7 +13,9 @@ namespace {
 // A copy of the state to be changed, and the way back.
 class Edit {
  public:
-  explicit Edit(const StreamState& state) : state_(state), stream(*state.stream) {}
+  explicit Edit(const StreamState& state) : stream(*state.stream), state_(state) {}
+
+  Stream stream;
 
   Shard& shard(ShardIndex index) {
     const auto found = std::ranges::lower_bound(stream.shards, index, {}, &Shard::index);
@@ -49,9 +51,6 @@ class Edit {
 
  private:
   StreamState state_;
-
- public:
-  Stream stream;
 };
 
 template <class Wanted>
@@ -146,11 +145,13 @@ bool is_expired(const Stream& stream, const Shard& shard, WallTime now) noexcept
   return shard.closed.has_value() && *shard.closed + hours(stream.retention_hours) < now;
 }
 
-std::optional<StreamState> without_expired_shards(const StreamState& state, WallTime now) {
-  const auto expired = [&state, now](const Shard& shard) { return is_expired(*state.stream, shard, now); };
-  if (std::ranges::none_of(state.stream->shards, expired)) return std::nullopt;
+bool has_expired_shards(const Stream& stream, WallTime now) noexcept {
+  return std::ranges::any_of(stream.shards, [&](const Shard& shard) { return is_expired(stream, shard, now); });
+}
+
+StreamState without_expired_shards(const StreamState& state, WallTime now) {
   Edit edit(state);
-  std::erase_if(edit.stream.shards, expired);
+  std::erase_if(edit.stream.shards, [&](const Shard& shard) { return is_expired(*state.stream, shard, now); });
   index_open_shards(edit.stream);
   return std::move(edit).finish();
 }

@@ -4,7 +4,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "directory/stored_state.h"
@@ -38,7 +37,7 @@ class LanePlacement {
 
 // Whether the shard has been closed for longer than the stream keeps records.
 [[nodiscard]] bool is_expired(const Stream& stream, const Shard& shard, WallTime now) noexcept;
-// The state without its expired shards; empty when there are none.
-[[nodiscard]] std::optional<StreamState> without_expired_shards(const StreamState& state, WallTime now);
+[[nodiscard]] bool has_expired_shards(const Stream& stream, WallTime now) noexcept;
+[[nodiscard]] StreamState without_expired_shards(const StreamState& state, WallTime now);
 
 }  // namespace weir::directory

@@ -8,9 +8,9 @@
 namespace weir::env {
 
 bool Endpoint::is_loopback() const noexcept {
-  std::array<unsigned char, 4> v4;
+  std::array<unsigned char, 4> v4{};
   if (inet_pton(AF_INET, address.c_str(), v4.data()) == 1) return v4[0] == 127;
-  std::array<unsigned char, 16> v6;
+  std::array<unsigned char, 16> v6{};
   if (inet_pton(AF_INET6, address.c_str(), v6.data()) != 1) return false;
   // ::ffff:127.x.y.z is how a socket for both families names an IPv4 loopback peer.
   constexpr std::array<unsigned char, 13> mapped = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127};

@@ -58,15 +58,16 @@ class Listener {
 class Network {
  public:
   virtual ~Network() = default;
-  // Errors: invalid_argument for an address that is not numeric, already_exists when the port is taken, unavailable when
-  // the address is not this machine's, limit_exceeded, io. The listener belongs to the calling core.
+  // Errors: invalid_argument for an address that is not numeric, already_exists when the port is taken, unavailable
+  // when the address is not this machine's, limit_exceeded, io. The listener belongs to the calling core.
   [[nodiscard]] virtual Task<Result<std::unique_ptr<Listener>>> listen(Endpoint endpoint, std::uint32_t backlog) = 0;
-  // Makes an accepted connection this core's own. TCP_NODELAY is on. Should the system refuse to watch it, its reads and
-  // writes come back with `closed`.
+  // Makes an accepted connection this core's own. TCP_NODELAY is on. Should the system refuse to watch it, its reads
+  // and writes come back with `closed`.
   [[nodiscard]] virtual std::unique_ptr<Connection> adopt(std::unique_ptr<PendingConnection> pending) = 0;
   // Errors: invalid_argument for an address that is not numeric, unavailable when nobody listens or no way leads there,
   // timeout, limit_exceeded when descriptors ran out, io.
-  [[nodiscard]] virtual Task<Result<std::unique_ptr<Connection>>> connect(Endpoint endpoint, MonotonicTime deadline) = 0;
+  [[nodiscard]] virtual Task<Result<std::unique_ptr<Connection>>> connect(Endpoint endpoint,
+                                                                          MonotonicTime deadline) = 0;
 };
 
 }  // namespace weir::env

@@ -114,13 +114,17 @@ Result<BatchHeader> plan_batch(std::vector<Fragment>& fragments) {
     bytes += length;
     if (bytes > batch_bytes_max) break;
   }
-  const std::uint64_t header_bytes = fixed_bytes + entry_bytes * header.extents.size();
+  const std::uint32_t header_bytes = batch_header_bytes(header.extents.size());
   const std::uint64_t total = align_up(header_bytes + bytes, sector_bytes);
   if (total > batch_bytes_max) return fail(ErrorCode::limit_exceeded, "batch larger than batch_bytes_max");
   for (BatchExtent& entry : header.extents) entry.extent.offset += header_bytes;
-  header.header_bytes = static_cast<std::uint32_t>(header_bytes);
+  header.header_bytes = header_bytes;
   header.total_bytes = static_cast<std::uint32_t>(total);
   return header;
+}
+
+std::uint32_t batch_header_bytes(std::size_t extent_count) noexcept {
+  return static_cast<std::uint32_t>(fixed_bytes + entry_bytes * extent_count);
 }
 
 void encode_batch_header(const BatchHeader& header, std::vector<std::byte>& out) {

@@ -46,6 +46,9 @@ inline constexpr std::size_t batch_preview_bytes = 64;
 // Errors: limit_exceeded when the batch would pass batch_bytes_max.
 [[nodiscard]] Result<BatchHeader> plan_batch(std::vector<Fragment>& fragments);
 
+// The length of the header of a batch with so many extents.
+[[nodiscard]] std::uint32_t batch_header_bytes(std::size_t extent_count) noexcept;
+
 // Writes the header's stored form into `out`, replacing what it holds.
 void encode_batch_header(const BatchHeader& header, std::vector<std::byte>& out);
 

@@ -54,6 +54,7 @@ class JournalImpl final : public Journal {
     std::span<const Extent> extents;
     ExtentList list;
     std::vector<Extent> copies;
+    RecordIndex skipped_to;    // nothing before this is to be returned
     bool follows_gap = false;  // batches are lost between the record asked for and the first extent
   };
   // The tail is what commit, roll, recover and the sealing of an idle segment change: one of them at a time.
@@ -89,7 +90,8 @@ class JournalImpl final : public Journal {
 
   // journal_read.cc
   [[nodiscard]] env::Task<Result<FoundExtents>> find_extents(const ReadRequest& request, const ReadAssembler& out);
-  [[nodiscard]] env::Task<Result<void>> read_extents(const FoundExtents& found, ShardKey shard, ReadAssembler& out);
+  [[nodiscard]] env::Task<Result<void>> read_extents(const FoundExtents& found, ShardKey shard, ReadAssembler& out,
+                                                     std::uint32_t& disk_reads);
   [[nodiscard]] env::Task<Result<std::size_t>> read_group(const FoundExtents& found, std::size_t first,
                                                           ShardKey shard, ReadAssembler& out);
   [[nodiscard]] env::Task<Result<ExtentList>> load_list(SegmentPointer segment, ShardSummary summary);

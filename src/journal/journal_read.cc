@@ -44,21 +44,22 @@ std::size_t count_needed(std::span<const Extent> extents, const ReadAssembler& o
 env::Task<Result<ReadResult>> JournalImpl::read(ReadRequest request) {
   ReadAssembler out(request);
   Result<void> failure;
-  for (std::uint32_t step = 0; !out.is_full() && (step < disk_reads_max || out.is_empty()); ++step) {
+  std::uint32_t disk_reads = 0;
+  while (!out.is_full() && (disk_reads < disk_reads_max || out.is_empty())) {
     auto found = co_await find_extents(request, out);
     if (!found) {
       failure = std::unexpected(std::move(found.error()));
       break;
     }
-    if (found->segment == nullptr) break;
     if (found->follows_gap) {
       failure = corrupt_read(*found->segment, request.shard, "batches before record " +
                                                                  std::to_string(found->extents.front().first.value) +
                                                                  " are lost");
       break;
     }
-    out.skip_to(found->extents.front().first);
-    failure = co_await read_extents(*found, request.shard, out);
+    out.skip_to(found->skipped_to);
+    if (found->segment == nullptr) break;
+    failure = co_await read_extents(*found, request.shard, out, disk_reads);
     if (!failure) break;
   }
   // What was read before the damage is good. The caller meets the damage when it goes on from there.
@@ -73,7 +74,7 @@ env::Task<Result<JournalImpl::FoundExtents>> JournalImpl::find_extents(const Rea
   RecordIndex from = out.cursor();
   for (;;) {
     const ShardRun* const run = index_.run_from(request.shard, from);
-    if (run == nullptr) co_return FoundExtents{};
+    if (run == nullptr) co_return FoundExtents{.skipped_to = from};
     if (run->summary.last_arrival < request.not_before) {
       from = {run->summary.last.value + 1};
       continue;
@@ -102,6 +103,7 @@ env::Task<Result<JournalImpl::FoundExtents>> JournalImpl::find_extents(const Rea
       while (clear < count && !follows_gap(request.shard, *found.segment, list, position + clear)) ++clear;
       count = clear;
     }
+    found.skipped_to = from;
     found.extents = list.subspan(position, count);
     if (!found.list) {
       found.copies.assign(found.extents.begin(), found.extents.end());
@@ -124,16 +126,19 @@ env::Task<Result<ExtentList>> JournalImpl::load_list(SegmentPointer segment, Sha
   co_return list;
 }
 
-// Reads until `out` is full, the extents are at their end, or the segment turns out to be retired.
-env::Task<Result<void>> JournalImpl::read_extents(const FoundExtents& found, ShardKey shard, ReadAssembler& out) {
+// Reads until `out` is full, the extents are at their end, enough was read, or the segment turns out to be retired.
+env::Task<Result<void>> JournalImpl::read_extents(const FoundExtents& found, ShardKey shard, ReadAssembler& out,
+                                                  std::uint32_t& disk_reads) {
   std::size_t next = 0;
   while (next < found.extents.size() && !out.is_full() && !found.segment->is_retired) {
-    const TailCache::Hit hit = tail_cache_.find(found.segment->number(), found.extents[next].offset);
+    TailCache::Hit hit = tail_cache_.find(found.segment->number(), found.extents[next].offset);
     if (hit.batch == nullptr) {
+      if (disk_reads == disk_reads_max && !out.is_empty()) break;
+      disk_reads = std::min(disk_reads + 1, disk_reads_max);
       WEIR_CO_TRY(next, co_await read_group(found, next, shard, out));
       continue;
     }
-    const std::shared_ptr<const void> buffer = hit.batch;
+    const std::shared_ptr<const void> buffer = std::move(hit.batch);
     for (const Fragment& fragment : hit.fragments) out.add(fragment.view(), buffer);
     if (metrics_ != nullptr) metrics_->cached_extent_reads.add();
     ++next;

@@ -104,7 +104,7 @@ inline directory::ShardMapPointer sketch_map(std::uint64_t version, const std::v
     }
     builder.put(std::move(stream));
   }
-  return std::move(builder).build(version);
+  return builder.build(version);
 }
 
 // Segments so small that tests roll and trim.
@@ -146,14 +146,21 @@ inline LaneOptions lane_options(std::uint64_t epoch, bool enforce_rates = false)
   return {.lane = test_lane, .epoch = Epoch{epoch}, .enforce_rates = enforce_rates};
 }
 
-// Opens the lane's journal in "lane" under `options.epoch`, and a lane over it, with sketch_map(1, {StreamSketch{}}).
-inline env::Task<std::unique_ptr<TestLane>> open_lane(
+// Opens the lane's journal in "lane" under `options.epoch`, and a lane over it.
+inline env::Task<std::unique_ptr<TestLane>> open_lane_without_map(
     env::Core& core, LaneOptions options,
     std::shared_ptr<journal::LaneFence> fence = std::make_shared<journal::LaneFence>()) {
   auto store = must(co_await journal::open_file_segment_store(
       core, {.directory = "lane", .lane = test_lane, .epoch = options.epoch, .fence = std::move(fence)}));
   auto journal = must(co_await journal::Journal::open(core, std::move(store), small_journal(options.epoch)));
-  auto lane = std::make_unique<TestLane>(core, std::move(journal), options);
+  co_return std::make_unique<TestLane>(core, std::move(journal), options);
+}
+
+// The same with sketch_map(1, {StreamSketch{}}).
+inline env::Task<std::unique_ptr<TestLane>> open_lane(
+    env::Core& core, LaneOptions options,
+    std::shared_ptr<journal::LaneFence> fence = std::make_shared<journal::LaneFence>()) {
+  auto lane = co_await open_lane_without_map(core, options, std::move(fence));
   (*lane)->apply(*sketch_map(1, {StreamSketch{}}));
   co_return lane;
 }

@@ -264,6 +264,33 @@ Task<int> out_of_descriptors(Runtime& runtime) {
 
 TEST(RealNetwork, RunningOutOfDescriptorsIsALimitAndPasses) { EXPECT_EQ(run(1, out_of_descriptors), 0); }
 
+// Is due again whenever it has fired.
+class RestlessTimer final : public Timer {
+ public:
+  explicit RestlessTimer(Core& core) : core_(core) { on_expiry(); }
+  RestlessTimer(const RestlessTimer&) = delete;
+  RestlessTimer& operator=(const RestlessTimer&) = delete;
+  ~RestlessTimer() override { core_.disarm(*this); }
+  void on_expiry() override { core_.arm(*this, MonotonicTime(nanoseconds(1))); }
+
+ private:
+  Core& core_;
+};
+
+Task<int> busy_timers(Runtime& runtime) {
+  Core& core = runtime.core(0);
+  Pair pair = co_await connect_pair(core, core);
+  const RestlessTimer restless(core);
+  TaskGroup group(core);
+  group.spawn(expect_read_text(core, *pair.server, "came through"));
+  co_await core.yield();
+  EXPECT_TRUE(co_await write_text(*pair.client, "came through", core.now() + seconds(30)));
+  co_await group.wait();
+  co_return 0;
+}
+
+TEST(RealNetwork, TimersThatAreAlwaysDueDoNotStarveSockets) { EXPECT_EQ(run(1, busy_timers), 0); }
+
 std::size_t thread_count() {
   return static_cast<std::size_t>(std::distance(std::filesystem::directory_iterator("/proc/self/task"), {}));
 }

@@ -1,4 +1,4 @@
-// An HTTP/2 client for tests: nghttp2's client session over a connection served in memory.
+// An HTTP/2 client for tests: nghttp2's client session, alone or over a connection served in memory.
 #pragma once
 
 #include <nghttp2/nghttp2.h>
@@ -14,7 +14,8 @@
 
 namespace weir::net {
 
-class Http2TestClient {
+// Bytes in, bytes out; the test moves them.
+class Http2TestSession {
  public:
   struct Answer {
     std::string status;
@@ -24,7 +25,7 @@ class Http2TestClient {
     std::uint32_t error_code = 0;
   };
 
-  explicit Http2TestClient(HttpFixture& fixture) : served_(fixture) {
+  Http2TestSession() {
     nghttp2_session_callbacks* callbacks = nullptr;
     WEIR_ASSERT(nghttp2_session_callbacks_new(&callbacks) == 0);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, &on_header);
@@ -35,9 +36,9 @@ class Http2TestClient {
     nghttp2_session_callbacks_del(callbacks);
     WEIR_ASSERT(nghttp2_submit_settings(session_, NGHTTP2_FLAG_NONE, nullptr, 0) == 0);
   }
-  Http2TestClient(const Http2TestClient&) = delete;
-  Http2TestClient& operator=(const Http2TestClient&) = delete;
-  ~Http2TestClient() { nghttp2_session_del(session_); }
+  Http2TestSession(const Http2TestSession&) = delete;
+  Http2TestSession& operator=(const Http2TestSession&) = delete;
+  ~Http2TestSession() { nghttp2_session_del(session_); }
 
   // Queues a request; exchange() sends it. `complete` false leaves the stream open after the body.
   std::int32_t request(const std::string& path, std::string body = "",
@@ -62,15 +63,6 @@ class Http2TestClient {
   void reset(std::int32_t id) { nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL); }
   void ping() { nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, nullptr); }
 
-  // Moves bytes both ways until neither side has more to say.
-  void exchange() {
-    for (bool moved = true; moved;) {
-      const std::string out = output();
-      const std::string in = served_.exchange(out);
-      if (!in.empty()) input(in);
-      moved = !out.empty() || !in.empty();
-    }
-  }
   // What the client has to send now.
   std::string output() {
     std::string bytes;
@@ -80,11 +72,6 @@ class Http2TestClient {
       if (length <= 0) return bytes;
       bytes.append(reinterpret_cast<const char*>(data), static_cast<std::size_t>(length));
     }
-  }
-  // Frames that nghttp2 would not make.
-  void send_raw(std::string_view bytes) {
-    const std::string in = served_.exchange(bytes);
-    if (!in.empty()) input(in);
   }
   static std::string frame(std::uint8_t type, std::uint8_t flags, std::int32_t stream, std::string_view payload) {
     std::string bytes;
@@ -97,8 +84,13 @@ class Http2TestClient {
     return bytes.append(payload);
   }
 
+  void input(std::string_view bytes) {
+    look_for_goaway(bytes);
+    const ssize_t taken =
+        nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+    WEIR_ASSERT(taken == static_cast<ssize_t>(bytes.size()));
+  }
   Answer& answer(std::int32_t id) { return answers_[id]; }
-  ServedConnection<Http2Connection>& served() { return served_; }
   bool went_away = false;
   std::uint32_t goaway_code = 0;
   std::size_t pongs = 0;
@@ -125,13 +117,7 @@ class Http2TestClient {
       received_.erase(0, frame_bytes);
     }
   }
-  void input(std::string_view bytes) {
-    look_for_goaway(bytes);
-    const ssize_t taken =
-        nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
-    WEIR_ASSERT(taken == static_cast<ssize_t>(bytes.size()));
-  }
-  static Http2TestClient& self(void* user_data) { return *static_cast<Http2TestClient*>(user_data); }
+  static Http2TestSession& self(void* user_data) { return *static_cast<Http2TestSession*>(user_data); }
   static int on_header(nghttp2_session*, const nghttp2_frame* frame, const std::uint8_t* name, std::size_t name_bytes,
                        const std::uint8_t* value, std::size_t value_bytes, std::uint8_t, void* user_data) {
     Answer& answer = self(user_data).answers_[frame->hd.stream_id];
@@ -165,11 +151,35 @@ class Http2TestClient {
     return static_cast<ssize_t>(bytes);
   }
 
-  ServedConnection<Http2Connection> served_;
   std::string received_;
   nghttp2_session* session_ = nullptr;
   std::vector<std::unique_ptr<Body>> bodies_;
   std::map<std::int32_t, Answer> answers_;
+};
+
+// The same, talking to an Http2Connection.
+class Http2TestClient : public Http2TestSession {
+ public:
+  explicit Http2TestClient(HttpFixture& fixture) : served_(fixture) {}
+
+  // Moves bytes both ways until neither side has more to say.
+  void exchange() {
+    for (bool moved = true; moved;) {
+      const std::string out = output();
+      const std::string in = served_.exchange(out);
+      if (!in.empty()) input(in);
+      moved = !out.empty() || !in.empty();
+    }
+  }
+  // Frames that nghttp2 would not make.
+  void send_raw(std::string_view bytes) {
+    const std::string in = served_.exchange(bytes);
+    if (!in.empty()) input(in);
+  }
+  ServedConnection<Http2Connection>& served() { return served_; }
+
+ private:
+  ServedConnection<Http2Connection> served_;
 };
 
 }  // namespace weir::net

@@ -36,7 +36,7 @@ void RealConnection::Direction::on_expiry() {
   timed_out_ = true;
   // Ends the waits of both directions; the one that has time left starts again.
   boost::system::error_code ignored;
-  connection_.socket_.cancel(ignored);
+  ignored = connection_.socket_.cancel(ignored);
 }
 
 RealConnection::RealConnection(RealCore& core, Descriptor descriptor, Endpoint peer)
@@ -45,7 +45,7 @@ RealConnection::RealConnection(RealCore& core, Descriptor descriptor, Endpoint p
   ::setsockopt(descriptor.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
   boost::system::error_code error;
   // The protocol given here only serves Asio's own records; none of the calls used depends on it.
-  socket_.assign(boost::asio::ip::tcp::v4(), descriptor.get(), error);
+  error = socket_.assign(boost::asio::ip::tcp::v4(), descriptor.get(), error);
   closed_ = static_cast<bool>(error);
   if (!closed_) static_cast<void>(descriptor.release());
 }
@@ -54,7 +54,7 @@ void RealConnection::close() noexcept {
   if (closed_) return;
   closed_ = true;
   boost::system::error_code ignored;
-  socket_.close(ignored);
+  ignored = socket_.close(ignored);
 }
 
 Task<Result<std::size_t>> RealConnection::read_some(MutableBytes out, MonotonicTime deadline) {

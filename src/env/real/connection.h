@@ -15,6 +15,8 @@ class RealConnection final : public Connection {
  public:
   // Takes over a stream socket. When the system refuses to watch it, the connection is closed from the start.
   RealConnection(RealCore& core, Descriptor descriptor, Endpoint peer);
+  RealConnection(const RealConnection&) = delete;
+  RealConnection& operator=(const RealConnection&) = delete;
   ~RealConnection() override { close(); }
 
   [[nodiscard]] Task<Result<std::size_t>> read_some(MutableBytes out, MonotonicTime deadline) override;
@@ -34,6 +36,8 @@ class RealConnection final : public Connection {
   class Direction final : public Timer {
    public:
     explicit Direction(RealConnection& connection) : operation(connection.core_), connection_(connection) {}
+    Direction(const Direction&) = delete;
+    Direction& operator=(const Direction&) = delete;
     ~Direction() override { connection_.core_.disarm(*this); }
     void expect(MonotonicTime deadline);
     void finish() noexcept { deadline_ = no_deadline; }

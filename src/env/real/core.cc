@@ -169,8 +169,9 @@ void RealCore::wait_ready() {
   const MonotonicTime deadline = timers_.next_deadline();
   if (deadline == no_deadline) {
     io_.run_one();
-  } else {
-    io_.run_one_until(std::chrono::steady_clock::time_point(deadline.time_since_epoch()));
+  } else if (io_.run_one_until(std::chrono::steady_clock::time_point(deadline.time_since_epoch())) == 0) {
+    // Asio does not even look when the time has come already; timers that are always due must not starve the sockets.
+    io_.poll_one();
   }
   woke();
 }

@@ -110,7 +110,7 @@ Task<Result<void>> RealFile::sync() {
 Task<Result<std::uint64_t>> RealFile::size() {
   Result<std::uint64_t> result = 0;
   co_await core_.blocking([&] {
-    struct stat status;
+    struct stat status{};
     if (::fstat(descriptor_.get(), &status) != 0) {
       result = std::unexpected(file_error(errno, "fstat", path_));
     } else {

@@ -1,4 +1,3 @@
-#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -8,7 +7,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
-#include <string_view>
+#include <filesystem>
+#include <system_error>
 
 #include "env/real/errors.h"
 #include "env/real/files.h"
@@ -19,6 +19,8 @@ namespace {
 class RealFileLock final : public FileLock {
  public:
   RealFileLock(RealCore& core, Descriptor descriptor) noexcept : core_(core), descriptor_(std::move(descriptor)) {}
+  RealFileLock(const RealFileLock&) = delete;
+  RealFileLock& operator=(const RealFileLock&) = delete;
   ~RealFileLock() override { close_on_pool(core_, std::move(descriptor_)); }
 
  private:
@@ -53,33 +55,25 @@ Result<void> create_directories_now(const std::string& path) {
     }
     if (end == std::string::npos) break;
   }
-  struct stat status;
+  struct stat status{};
   if (::stat(path.c_str(), &status) != 0) return std::unexpected(file_error(errno, "stat", path));
   if (!S_ISDIR(status.st_mode)) return std::unexpected(file_error(ENOTDIR, "mkdir", path));
   return {};
 }
 
 Result<std::vector<std::string>> list_now(const std::string& path) {
-  struct CloseDirectory {
-    void operator()(DIR* directory) const noexcept { ::closedir(directory); }
-  };
-  const std::unique_ptr<DIR, CloseDirectory> directory(::opendir(path.c_str()));
-  if (directory == nullptr) return std::unexpected(file_error(errno, "opendir", path));
+  std::error_code error;
   std::vector<std::string> names;
-  for (;;) {
-    errno = 0;
-    const dirent* const entry = ::readdir(directory.get());
-    if (entry == nullptr) break;
-    const std::string_view name = entry->d_name;
-    if (name != "." && name != "..") names.emplace_back(name);
+  for (std::filesystem::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error)) {
+    names.push_back(entry->path().filename().string());
   }
-  if (errno != 0) return std::unexpected(file_error(errno, "readdir", path));
+  if (error) return std::unexpected(file_error(error.value(), "list", path));
   std::ranges::sort(names);
   return names;
 }
 
 Result<FileStatus> status_now(const std::string& path) {
-  struct stat status;
+  struct stat status{};
   if (::stat(path.c_str(), &status) != 0) return std::unexpected(file_error(errno, "stat", path));
   const std::int64_t modified_ms = status.st_mtim.tv_sec * 1000 + status.st_mtim.tv_nsec / 1'000'000;
   return FileStatus{.size_bytes = static_cast<std::uint64_t>(status.st_size),
@@ -95,7 +89,7 @@ Result<void> sync_directory_now(const std::string& path) {
 }
 
 Result<DiskSpace> space_now(const std::string& path) {
-  struct statvfs space;
+  struct statvfs space{};
   if (::statvfs(path.c_str(), &space) != 0) return std::unexpected(file_error(errno, "statvfs", path));
   return DiskSpace{.total_bytes = space.f_blocks * space.f_frsize, .available_bytes = space.f_bavail * space.f_frsize};
 }

@@ -18,6 +18,8 @@ class RealFile final : public File {
  public:
   RealFile(RealCore& core, Descriptor descriptor, std::string path)
       : core_(core), descriptor_(std::move(descriptor)), path_(std::move(path)) {}
+  RealFile(const RealFile&) = delete;
+  RealFile& operator=(const RealFile&) = delete;
   ~RealFile() override;
 
   [[nodiscard]] Task<Result<std::size_t>> read_at(std::uint64_t offset, MutableBytes out) override;

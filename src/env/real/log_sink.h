@@ -8,6 +8,7 @@
 #include <string_view>
 #include <thread>
 
+#include "base/bytes.h"
 #include "base/log.h"
 #include "base/metrics.h"
 
@@ -18,7 +19,7 @@ namespace weir::env {
 class RealLogSink final : public LogSink {
  public:
   // What waits to be written; a line that no longer fits is dropped and counted.
-  static constexpr std::size_t buffered_bytes_max = 1024 * 1024;
+  static constexpr std::size_t buffered_bytes_max = mebibyte;
 
   // Writes to `descriptor`, which stays the caller's. Counts lines that were dropped, because the buffer was full or
   // because writing failed, in `dropped_lines`, which must outlive the sink.

@@ -65,7 +65,7 @@ Descriptor make_socket(const SocketAddress& address) {
 RealListener::RealListener(RealCore& core, Descriptor descriptor, Endpoint local)
     : socket_(core.io()), arrival_(core), local_(std::move(local)) {
   boost::system::error_code error;
-  socket_.assign(descriptor.get(), error);
+  error = socket_.assign(descriptor.get(), error);
   if (!error) static_cast<void>(descriptor.release());
 }
 
@@ -95,7 +95,7 @@ Task<Result<std::unique_ptr<PendingConnection>>> RealListener::accept() {
 
 void RealListener::close() noexcept {
   boost::system::error_code ignored;
-  socket_.close(ignored);
+  ignored = socket_.close(ignored);
 }
 
 Task<Result<std::unique_ptr<Listener>>> RealNetwork::listen(Endpoint endpoint, std::uint32_t backlog) {

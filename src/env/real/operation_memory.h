@@ -13,6 +13,7 @@ class OperationMemory {
   OperationMemory() = default;
   OperationMemory(const OperationMemory&) = delete;
   OperationMemory& operator=(const OperationMemory&) = delete;
+  ~OperationMemory() = default;
 
   void* allocate(std::size_t bytes) {
     if (used_ || bytes > sizeof(storage_)) return ::operator new(bytes);
@@ -28,7 +29,7 @@ class OperationMemory {
   }
 
  private:
-  alignas(std::max_align_t) std::byte storage_[192];
+  alignas(std::max_align_t) std::byte storage_[192]{};
   bool used_ = false;
 };
 
@@ -38,7 +39,7 @@ class OperationAllocator {
   using value_type = T;
   explicit OperationAllocator(OperationMemory& memory) noexcept : memory_(&memory) {}
   template <class U>
-  OperationAllocator(const OperationAllocator<U>& other) noexcept : memory_(other.memory_) {}
+  explicit(false) OperationAllocator(const OperationAllocator<U>& other) noexcept : memory_(other.memory_) {}
   T* allocate(std::size_t count) { return static_cast<T*>(memory_->allocate(count * sizeof(T))); }
   void deallocate(T* memory, std::size_t) noexcept { memory_->deallocate(memory); }
   friend bool operator==(const OperationAllocator&, const OperationAllocator&) = default;

@@ -1,6 +1,5 @@
 #include "env/process.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/resource.h>
@@ -12,8 +11,11 @@
 #include <cerrno>
 #include <charconv>
 #include <cstdlib>
+#include <filesystem>
 #include <string_view>
+#include <system_error>
 
+#include "base/bytes.h"
 #include "env/real/descriptor.h"
 #include "env/real/errors.h"
 
@@ -21,7 +23,7 @@ namespace weir::env {
 namespace {
 
 // The files read here fit in this, /proc/self/maps apart, which is counted piece by piece.
-constexpr std::size_t piece_bytes = 64 * 1024;
+constexpr std::size_t piece_bytes = 64 * kibibyte;
 
 // Gives the file to `take` in pieces; false when it cannot be read.
 template <class Take>
@@ -68,7 +70,9 @@ std::uint64_t control_group_limit(const std::string& name) {
   std::uint64_t least = unlimited;
   while (!group.empty()) {
     const std::string folder = group == "/" ? "" : group;
-    least = std::min(least, leading_number(read_small_file("/sys/fs/cgroup" + folder + "/" + name), unlimited));
+    std::string path = "/sys/fs/cgroup";
+    path.append(folder).append("/").append(name);
+    least = std::min(least, leading_number(read_small_file(path), unlimited));
     const std::size_t slash = folder.rfind('/');
     if (slash == std::string::npos) break;
     group = slash == 0 ? "/" : folder.substr(0, slash);
@@ -85,13 +89,11 @@ rlimit resource_limit(__rlimit_resource resource) {
 }
 
 std::uint64_t count_entries(const char* path) {
-  DIR* const directory = ::opendir(path);
-  if (directory == nullptr) return 0;
+  std::error_code error;
   std::uint64_t count = 0;
-  while (const dirent* const entry = ::readdir(directory)) {
-    if (entry->d_name[0] != '.') ++count;
+  for (std::filesystem::directory_iterator entry(path, error), end; !error && entry != end; entry.increment(error)) {
+    ++count;
   }
-  ::closedir(directory);
   return count;
 }
 
@@ -144,7 +146,7 @@ Result<std::uint64_t> raise_descriptor_limit() {
 void set_file_creation_mask(std::uint32_t mask) noexcept { ::umask(static_cast<mode_t>(mask)); }
 
 std::optional<std::string> environment_variable(const std::string& name) {
-  const char* const value = std::getenv(name.c_str());
+  const char* const value = std::getenv(name.c_str());  // NOLINT(concurrency-mt-unsafe): no other thread yet
   return value != nullptr ? std::optional<std::string>(value) : std::nullopt;
 }
 

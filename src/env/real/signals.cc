@@ -17,7 +17,7 @@ class RealSignalSource final : public SignalSource {
   [[nodiscard]] boost::system::error_code start() {
     boost::system::error_code error;
     for (const int number : {SIGTERM, SIGINT, SIGHUP}) {
-      if (!error) signals_.add(number, error);
+      if (!error) error = signals_.add(number, error);
     }
     return error;
   }
@@ -25,8 +25,7 @@ class RealSignalSource final : public SignalSource {
   [[nodiscard]] Task<std::optional<ProcessSignal>> wait_for_signal() override {
     if (closed_) co_return std::nullopt;
     int number = 0;
-    co_await arrival_.wait(
-        [&](Operation::Handler handler) { signals_.async_wait(SignalHandler{std::move(handler), &number}); });
+    co_await arrival_.wait([&](Operation::Handler handler) { signals_.async_wait(SignalHandler{handler, &number}); });
     if (arrival_.error) co_return std::nullopt;
     co_return number == SIGTERM ? ProcessSignal::terminate
     : number == SIGINT          ? ProcessSignal::interrupt
@@ -36,7 +35,7 @@ class RealSignalSource final : public SignalSource {
   void close() noexcept override {
     closed_ = true;
     boost::system::error_code ignored;
-    signals_.cancel(ignored);
+    ignored = signals_.cancel(ignored);
   }
 
  private:

@@ -1,0 +1,110 @@
+// weir-bench: load on one port, idle connections, or a probe of the disk. Prints one line of JSON.
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <ctime>
+#include <fstream>
+
+#include "load/disk_probe.h"
+#include "load/load.h"
+#include "load/requests.h"
+
+namespace {
+
+using namespace weir::bench;
+
+double microseconds(std::int64_t nanoseconds) { return static_cast<double>(nanoseconds) / 1000.0; }
+
+std::string latency_json(const Histogram& latency) {
+  return fmt::format(R"("p50_us": {:.1f}, "p90_us": {:.1f}, "p99_us": {:.1f}, "p999_us": {:.1f}, "max_us": {:.1f})",
+                     microseconds(latency.percentile_ns(0.5)), microseconds(latency.percentile_ns(0.9)),
+                     microseconds(latency.percentile_ns(0.99)), microseconds(latency.percentile_ns(0.999)),
+                     microseconds(latency.maximum_ns()));
+}
+
+struct Options {
+  LoadOptions load;
+  std::string protocol = "kinesis";
+  std::string operation = "PutRecord";
+  std::string bodies_file;
+  Signing signing;
+  unsigned idle_connections = 10'000;
+  std::string directory = ".";
+  std::uint64_t bytes = 1024;
+};
+
+std::vector<std::string> read_requests(const Options& options) {
+  std::ifstream file(options.bodies_file);
+  if (!file) fail(options.bodies_file + ": cannot be read");
+  const std::string host = fmt::format("127.0.0.1:{}", options.load.port);
+  const std::time_t now = std::time(nullptr);
+  std::vector<std::string> requests;
+  for (std::string line; std::getline(file, line);) {
+    requests.push_back(options.protocol == "redis" ? redis_request(line)
+                                                   : kinesis_request(host, options.operation, line, options.signing, now));
+  }
+  if (requests.empty()) fail(options.bodies_file + ": is empty");
+  return requests;
+}
+
+int load(Options& options) {
+  options.load.protocol = options.protocol == "redis" ? Protocol::redis : Protocol::http;
+  options.load.requests = read_requests(options);
+  const LoadResult result = run_load(options.load);
+  fmt::print(
+      R"({{"seconds": {:.3f}, "good": {}, "bad": {}, "per_second": {:.1f}, "bytes_received": {}, "answer_bytes_least": {}, "answer_bytes_most": {}, "never_sent": {}, {}}})"
+      "\n",
+      result.seconds, result.good, result.bad, static_cast<double>(result.good) / result.seconds, result.bytes_received,
+      result.answer_bytes_least, result.answer_bytes_most, result.never_sent, latency_json(result.latency));
+  if (!result.first_bad_answer.empty()) fmt::print(stderr, "a bad answer: {}\n", result.first_bad_answer);
+  return result.bad == 0 && result.good > 0 ? 0 : 1;
+}
+
+void add_load(CLI::App& app, Options& options, int& exit_code) {
+  CLI::App* command = app.add_subcommand("load", "Closed or open load, measured");
+  command->add_option("--port", options.load.port, "Port on 127.0.0.1")->required();
+  command->add_option("--protocol", options.protocol, "kinesis or redis")->check(CLI::IsMember({"kinesis", "redis"}));
+  command->add_option("--operation", options.operation, "Operation of the Kinesis API");
+  command->add_option("--bodies", options.bodies_file, "File with one request's body (or Redis command) a line")->required();
+  command->add_option("--expect", options.load.expected, "Text that a good answer holds");
+  command->add_option("--connections", options.load.connections);
+  command->add_option("--threads", options.load.threads)->check(CLI::Range(1, 64));
+  command->add_option("--rate", options.load.rate_per_second, "Requests per second in an open loop; 0: closed loop");
+  command->add_option("--seconds", options.load.seconds);
+  command->add_option("--warm-up", options.load.warm_up_seconds, "Seconds before measuring");
+  command->add_option("--requests", options.load.requests_max, "End after so many; 0: by time alone");
+  command->callback([&options, &exit_code] { exit_code = load(options); });
+}
+
+void add_others(CLI::App& app, Options& options) {
+  CLI::App* idle = app.add_subcommand("idle", "Hold idle connections until standard input ends");
+  idle->add_option("--port", options.load.port, "Port on 127.0.0.1")->required();
+  idle->add_option("--connections", options.idle_connections);
+  idle->callback([&options] {
+    const std::string host = fmt::format("127.0.0.1:{}", options.load.port);
+    hold_idle_connections(options.load.port, options.idle_connections,
+                          kinesis_request(host, "DescribeLimits", "{}", options.signing, std::time(nullptr)));
+  });
+  CLI::App* disk = app.add_subcommand("disk", "Appends with fdatasync, one after the other");
+  disk->add_option("--directory", options.directory);
+  disk->add_option("--bytes", options.bytes, "Bytes of each append")->check(CLI::Range(1, 1 << 24));
+  disk->add_option("--seconds", options.load.seconds);
+  disk->callback([&options] {
+    const DiskProbe probe = probe_disk(options.directory, options.bytes, options.load.seconds);
+    fmt::print("{{\"syncs\": {}, \"bytes\": {}, {}}}\n", probe.latency.count(), probe.bytes_each, latency_json(probe.latency));
+  });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app{"weir-bench: load, idle connections and a disk probe for bench/run.py"};
+  app.require_subcommand(1);
+  Options options;
+  int exit_code = 0;
+  add_load(app, options, exit_code);
+  add_others(app, options);
+  CLI11_PARSE(app, argc, argv);
+  return exit_code;
+}

@@ -1,0 +1,49 @@
+// Every module's settings and metrics, gathered for one process.
+#pragma once
+
+#include "base/metrics.h"
+#include "base/settings.h"
+#include "cell/metrics.h"
+#include "cell/settings.h"
+#include "cli/server_settings.h"
+#include "directory/metrics.h"
+#include "directory/settings.h"
+#include "frontend/metrics.h"
+#include "frontend/settings.h"
+#include "journal/metrics.h"
+#include "journal/settings.h"
+#include "net/metrics.h"
+#include "net/settings.h"
+
+namespace weir::cli {
+
+struct AllSettings {
+  explicit AllSettings(SettingsRegistry& registry)
+      : server(registry),
+        net(registry),
+        frontend(registry),
+        cell(registry),
+        journal(registry),
+        directory(registry) {}
+
+  ServerSettings server;
+  net::HttpSettings net;
+  frontend::FrontEndSettings frontend;
+  cell::CellSettings cell;
+  journal::JournalSettings journal;
+  directory::DirectorySettings directory;
+};
+
+// `lanes` of the cell, each with metrics of its own.
+struct AllMetrics {
+  explicit AllMetrics(MetricsRegistry& registry, std::uint32_t lanes = 1)
+      : net(registry), frontend(registry), cell(registry, lanes), journal(registry), directory(registry) {}
+
+  net::HttpMetrics net;
+  frontend::FrontEndMetrics frontend;
+  cell::CellMetrics cell;
+  journal::JournalMetrics journal;
+  directory::DirectoryMetrics directory;
+};
+
+}  // namespace weir::cli

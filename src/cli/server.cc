@@ -1,0 +1,206 @@
+#include "cli/server.h"
+
+#include "base/log.h"
+#include "cell/lane_count.h"
+#include "env/file.h"
+#include "env/process.h"
+#include "metastore/sqlite_metastore.h"
+#include "net/tls.h"
+#include "net/tls_certificate.h"
+
+namespace weir::cli {
+namespace {
+
+constexpr std::uint64_t pem_bytes_max = 256 * kibibyte;
+constexpr std::uint32_t self_signed_days = 365;
+
+env::Endpoint endpoint_of(const Setting<std::string>& address, const Setting<std::uint64_t>& port) {
+  return {.address = address.get(), .port = static_cast<std::uint16_t>(port.get())};
+}
+
+// What the process uses, beside what the system grants it: the two numbers an alarm compares (docs/operations.md).
+void declare_process_metrics(MetricsRegistry& registry) {
+  const auto use = [&](std::string_view name, std::string_view help, std::uint64_t env::ProcessUsage::*member) {
+    registry.gauge_from(name, help, [member] { return static_cast<double>(env::process_usage().*member); });
+  };
+  use("weir_process_resident_bytes", "Memory in use", &env::ProcessUsage::resident_bytes);
+  use("weir_process_open_descriptors", "Descriptors in use", &env::ProcessUsage::open_descriptors);
+  use("weir_process_threads", "Threads; constant after the start", &env::ProcessUsage::threads);
+  const env::SystemLimits limits = env::system_limits();
+  const auto grant = [&](std::string_view name, std::string_view help, std::uint64_t value) {
+    registry.gauge_from(name, help, [value] { return static_cast<double>(value); });
+  };
+  grant("weir_process_resident_bytes_max", "Memory that the system grants", limits.memory_bytes);
+  grant("weir_process_open_descriptors_max", "Descriptors that the system grants", limits.descriptors_soft_max);
+  grant("weir_process_threads_max", "Threads that the system grants", limits.threads_max);
+}
+
+}  // namespace
+
+Server::Server(env::Runtime& runtime, const AllSettings& settings, MetricsRegistry& registry, std::string directory)
+    : runtime_(runtime),
+      core_(runtime.core(0)),
+      settings_(settings),
+      registry_(registry),
+      directory_path_(std::move(directory)),
+      http_metrics_(registry),
+      http_(settings.net, http_metrics_),
+      front_end_metrics_(registry),
+      directory_metrics_(registry),
+      journal_metrics_(registry),
+      admin_handler_(registry, health_) {
+  declare_process_metrics(registry);
+}
+
+Server::~Server() = default;
+
+env::Task<Result<std::unique_ptr<Server>>> Server::start(env::Runtime& runtime, const AllSettings& settings,
+                                                         MetricsRegistry& registry, std::string directory) {
+  std::unique_ptr<Server> server(new Server(runtime, settings, registry, std::move(directory)));
+  Result<void> started = co_await server->open_storage();
+  if (started) started = co_await server->open_front_ends();
+  if (started) started = co_await server->open_admin_port();
+  if (started) started = co_await server->open_ports();
+  if (!started) {
+    co_await server->stop();
+    co_return std::unexpected(std::move(started.error()));
+  }
+  cell::CellMetrics& lanes = *server->cell_metrics_;
+  server->health_.set_ready([&lanes] {
+    return std::ranges::all_of(lanes.lanes, [](const cell::LaneMetrics& lane) { return lane.serving.value() != 0; });
+  });
+  co_return server;
+}
+
+env::Task<Result<void>> Server::open_storage() {
+  auto lock = co_await core_.files().lock(directory_path_ + "/lock");
+  if (!lock) {
+    co_return fail_while("the data directory " + directory_path_ + " is in use by another process", lock.error());
+  }
+  lock_ = std::move(*lock);
+
+  auto lanes = co_await cell::fix_lane_count(core_, directory_path_,
+                                             static_cast<std::uint32_t>(settings_.cell.lanes.get()));
+  if (!lanes) co_return fail_while("reading the number of lanes", lanes.error());
+  auto metastore = co_await metastore::open_sqlite_metastore(core_, directory_path_ + "/metadata.sqlite");
+  if (!metastore) co_return fail_while("opening the metadata store", metastore.error());
+  metastore_ = std::move(*metastore);
+  auto directory =
+      co_await directory::Directory::open(core_, *metastore_, *lanes, settings_.directory, directory_metrics_);
+  if (!directory) co_return fail_while("loading the directory", directory.error());
+  directory_ = std::move(*directory);
+
+  cell_metrics_ = std::make_unique<cell::CellMetrics>(registry_, *lanes);
+  cell::LaneAccess access{
+      .claim_epoch = [this](LaneId lane) { return directory_->claim_lane(lane); },
+      .open_store = cell::open_file_stores(
+          directory_path_, static_cast<std::uint32_t>(settings_.journal.open_files_max.get()))};
+  cell_context_ = std::make_unique<cell::CellContext>(
+      cell::CellContext{.settings = settings_.cell,
+                        .journal_settings = settings_.journal,
+                        .metrics = *cell_metrics_,
+                        .journal_metrics = journal_metrics_});
+  auto cell = co_await cell::LocalCell::open(runtime_, core_, *lanes, std::move(access), *cell_context_);
+  if (!cell) co_return fail_while("recovering the lanes", cell.error());
+  cell_ = std::move(*cell);
+  co_return Result<void>();
+}
+
+env::Task<Result<void>> Server::open_front_ends() {
+  auto credentials = co_await CredentialsWatcher::start(runtime_, settings_.server, directory_path_);
+  if (!credentials) co_return std::unexpected(std::move(credentials.error()));
+  credentials_ = std::move(*credentials);
+  services_ = std::make_unique<frontend::Services>(frontend::Services{
+      .cell = *cell_,
+      .directory = *directory_,
+      .call_rates = call_rates_,
+      .directory_core = core_,
+      .settings = settings_.frontend,
+      .quotas = settings_.directory,
+      .metrics = front_end_metrics_,
+      .enforce_rates = settings_.cell.enforce_rates.get(),
+  });
+  std::vector<frontend::FrontEnd*> front_ends;
+  for (std::uint32_t i = 0; i < runtime_.core_count(); ++i) {
+    front_ends_.push_back(std::make_unique<frontend::FrontEnd>(
+        runtime_.core(i), *services_, credentials_->authenticator(i), directory_->token_key()));
+    front_ends.push_back(front_ends_.back().get());
+  }
+  publisher_ = std::make_unique<MapPublisher>(core_, std::move(front_ends));
+  directory_->add_listener(*cell_);
+  directory_->add_listener(*publisher_);
+  directory_started_ = true;
+  co_await directory_->start(*cell_);
+  co_return Result<void>();
+}
+
+env::Task<Result<void>> Server::open_admin_port() {
+  auto admin = co_await net::HttpServer::start(
+      core_, {{.core = core_, .handler = admin_handler_}}, http_,
+      {.endpoint = endpoint_of(settings_.server.admin_address, settings_.server.admin_port)});
+  if (!admin) co_return fail_while("opening the admin port (--admin-port chooses another)", admin.error());
+  admin_ = std::move(*admin);
+  co_return Result<void>();
+}
+
+env::Task<Result<void>> Server::open_ports() {
+  std::vector<net::ServingCore> serving;
+  for (const auto& front_end : front_ends_) serving.push_back({.core = front_end->core(), .handler = *front_end});
+  auto plain = co_await net::HttpServer::start(
+      core_, serving, http_, {.endpoint = endpoint_of(settings_.server.address, settings_.server.port)});
+  if (!plain) co_return fail_while("opening the service port (--port chooses another)", plain.error());
+  plain_ = std::move(*plain);
+  if (!settings_.server.tls_enabled.get()) co_return Result<void>();
+
+  auto context = co_await load_tls();
+  if (!context) co_return fail_while("loading the TLS certificate", context.error());
+  auto tls = co_await net::HttpServer::start(
+      core_, serving, http_,
+      {.endpoint = endpoint_of(settings_.server.address, settings_.server.tls_port), .tls = std::move(*context)});
+  if (!tls) co_return fail_while("opening the TLS port (--tls-port chooses another)", tls.error());
+  tls_ = std::move(*tls);
+  co_return Result<void>();
+}
+
+env::Task<Result<std::shared_ptr<const net::TlsContext>>> Server::load_tls() {
+  std::string certificate_file = settings_.server.tls_certificate_file.get();
+  std::string key_file = settings_.server.tls_key_file.get();
+  if (certificate_file.empty() != key_file.empty()) {
+    co_return fail(ErrorCode::invalid_argument, "--tls-cert and --tls-key go together");
+  }
+  if (certificate_file.empty()) {
+    certificate_file = directory_path_ + "/tls-certificate.pem";
+    key_file = directory_path_ + "/tls-key.pem";
+    const auto existing = co_await core_.files().status(certificate_file);
+    if (!existing) WEIR_CO_CHECK(co_await make_certificate(certificate_file, key_file));
+  }
+  WEIR_CO_TRY(const std::string certificate, co_await env::read_whole_file(core_.files(), certificate_file, pem_bytes_max));
+  WEIR_CO_TRY(const std::string key, co_await env::read_whole_file(core_.files(), key_file, pem_bytes_max));
+  tls_certificate_file_ = certificate_file;
+  co_return net::TlsContext::server(certificate, key);
+}
+
+env::Task<Result<void>> Server::make_certificate(std::string certificate_file, std::string key_file) {
+  const WallTime now = core_.wall_now();
+  WEIR_CO_TRY(const net::CertificatePem pem,
+              net::make_self_signed_certificate(
+                  {.valid_from = now - hours(1), .valid_until = now + hours(24) * self_signed_days}));
+  WEIR_CO_CHECK(co_await env::replace_file(core_.files(), key_file, pem.private_key, 0600));
+  WEIR_CO_CHECK(co_await env::replace_file(core_.files(), certificate_file, pem.certificate, 0644));
+  log_info("server", "made a self-signed certificate", {{"file", certificate_file}, {"days", self_signed_days}});
+  co_return Result<void>();
+}
+
+env::Task<void> Server::stop() {
+  health_.set_draining();
+  const Duration grace = settings_.server.drain_time_max.get();
+  if (plain_) co_await plain_->stop(grace);
+  if (tls_) co_await tls_->stop(grace);
+  if (directory_started_) co_await directory_->stop();
+  if (cell_) co_await cell_->stop();
+  if (credentials_) co_await credentials_->stop();
+  if (metastore_) co_await metastore_->close();
+  if (admin_) co_await admin_->stop(Duration::zero());
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,220 @@
+#include "directory/directory.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "directory/shard_map_builder.h"
+
+namespace weir::directory {
+namespace {
+
+ShardMapPointer build_map(const StoredState& state) {
+  ShardMapBuilder builder;
+  for (const auto& [id, stream] : state.streams) builder.put(stream.stream);
+  return builder.build(state.revision);
+}
+
+// Whether the store holds just what `writes` was to put there.
+bool holds_all(const metastore::Snapshot& snapshot, const std::vector<metastore::Write>& writes) {
+  absl::flat_hash_map<std::string_view, std::string_view> values;
+  for (const metastore::KeyValue& entry : snapshot.entries) values[entry.key] = entry.value;
+  return std::ranges::all_of(writes, [&values](const metastore::Write& write) {
+    const auto found = values.find(write.key);
+    return write.value ? found != values.end() && found->second == *write.value : found == values.end();
+  });
+}
+
+}  // namespace
+
+Directory::Directory(env::Core& core, metastore::Metastore& store, const DirectorySettings& settings,
+                     DirectoryMetrics& metrics)
+    : core_(core),
+      store_(store),
+      settings_(settings),
+      metrics_(metrics),
+      turn_(core),
+      map_(ShardMapBuilder().build(0)),
+      tasks_(core),
+      stop_(core) {}
+
+Directory::~Directory() { WEIR_ASSERT_NOTE(!started_ || stopping_, "a directory must be stopped before it goes"); }
+
+env::Task<Result<std::unique_ptr<Directory>>> Directory::open(env::Core& core, metastore::Metastore& store,
+                                                              std::uint32_t lane_count,
+                                                              const DirectorySettings& settings,
+                                                              DirectoryMetrics& metrics) {
+  if (lane_count == 0 || lane_count > lane_count_max) {
+    co_return fail(ErrorCode::invalid_argument, "a cell has 1 to " + std::to_string(lane_count_max) + " lanes");
+  }
+  std::unique_ptr<Directory> directory(new Directory(core, store, settings, metrics));
+  WEIR_CO_CHECK(co_await directory->load(lane_count));
+  co_return directory;
+}
+
+env::Task<Result<void>> Directory::load(std::uint32_t lane_count) {
+  WEIR_CO_TRY(metastore::Snapshot snapshot, co_await store_.read(directory_prefix));
+  if (snapshot.entries.empty()) {
+    WEIR_CO_CHECK(co_await initialize(lane_count));
+    WEIR_CO_TRY(snapshot, co_await store_.read(directory_prefix));
+  }
+  WEIR_CO_TRY(StoredState state, decode_state(snapshot));
+  if (state.lanes.size() != lane_count) {
+    co_return fail(ErrorCode::invalid_argument, "the shards are placed on " + std::to_string(state.lanes.size()) +
+                                                    " lanes, not on " + std::to_string(lane_count));
+  }
+  token_key_ = state.token_key;
+  map_ = build_map(state);
+  WEIR_CO_CHECK(take_over(std::move(state)));
+  log_info("directory", "loaded", {{"streams", streams_.size()}, {"revision", map_->version()}});
+  co_return Result<void>{};
+}
+
+env::Task<Result<void>> Directory::initialize(std::uint32_t lane_count) {
+  std::array<std::byte, token_key_bytes> key{};
+  core_.random_bytes(key);
+  std::vector<metastore::Guard> guards;
+  guards.push_back({format_key(), 0});
+  auto committed = co_await store_.commit(std::move(guards), initial_writes(lane_count, key));
+  if (!committed) co_return fail_while("initialize the metadata store", std::move(committed.error()));
+  co_return Result<void>{};
+}
+
+Result<void> Directory::take_over(StoredState state) {
+  if (!state.initialized || state.token_key != token_key_) {
+    return fail(ErrorCode::corrupt, "the metadata store is not the one that was opened");
+  }
+  next_stream_ = state.next_stream;
+  lanes_ = std::move(state.lanes);
+  streams_ = std::move(state.streams);
+  report_counts();
+  return {};
+}
+
+env::Task<Result<void>> Directory::reload() {
+  WEIR_CO_TRY(const metastore::Snapshot snapshot, co_await store_.read(directory_prefix));
+  WEIR_CO_TRY(StoredState state, decode_state(snapshot));
+  const bool changed = state.revision > map_->version();
+  ShardMapPointer map = changed ? build_map(state) : map_;
+  WEIR_CO_CHECK(take_over(std::move(state)));
+  stale_ = false;
+  if (changed) co_await publish(std::move(map));
+  if (started_) {
+    for (const auto& [id, stream] : streams_) ensure_driven(id);
+  }
+  co_return Result<void>{};
+}
+
+env::Task<Directory::Ending> Directory::commit(std::vector<metastore::Guard> guards,
+                                               std::vector<metastore::Write> writes) {
+  auto committed = co_await store_.commit(std::move(guards), writes);
+  if (committed) co_return Ending{Outcome::done, *committed, {}};
+  metrics_.transactions_failed.add();
+  const ErrorCode code = committed.error().code;
+  if (code == ErrorCode::no_space || code == ErrorCode::invalid_argument) {
+    co_return Ending{Outcome::not_done, 0, std::move(committed.error().message)};
+  }
+  co_return co_await find_outcome(writes, std::move(committed.error()));
+}
+
+// A conflict means that the memory is behind, anything else that nobody knows. Reading tells.
+env::Task<Directory::Ending> Directory::find_outcome(const std::vector<metastore::Write>& writes, Error error) {
+  metrics_.outcomes_unknown.add();
+  log_warning("directory", "a transaction failed, reading back", {{"reason", error.message}});
+  stale_ = true;
+  auto snapshot = co_await store_.read(directory_prefix);
+  if (!snapshot) co_return Ending{Outcome::unknown, 0, std::move(error.message)};
+  const bool done = error.code != ErrorCode::conflict && holds_all(*snapshot, writes);
+  if (auto reloaded = co_await reload(); !reloaded) {
+    co_return Ending{Outcome::unknown, 0, std::move(reloaded.error().message)};
+  }
+  co_return Ending{done ? Outcome::done : Outcome::not_done, 0, std::move(error.message)};
+}
+
+env::Task<Directory::Ending> Directory::replace_stream(StreamId id, std::optional<StreamState> next) {
+  const auto current = streams_.find(id);
+  const bool is_new = current == streams_.end();
+  const Stream* before = is_new ? nullptr : current->second.stream.get();
+  std::vector<metastore::Guard> guards;
+  guards.push_back({stream_key(id), is_new ? 0 : current->second.modified});
+  auto writes = stream_writes(id, before, next ? &*next : nullptr);
+  if (is_new) {
+    guards.push_back({counter_key(), next_stream_.modified});
+    writes.push_back(counter_write(next_stream_.next + 1));
+  }
+  const Ending ending = co_await commit(std::move(guards), std::move(writes));
+  // Without a revision the change is in force already, by a reload.
+  if (ending.outcome != Outcome::done || ending.revision == 0) co_return ending;
+
+  if (is_new) next_stream_ = {next_stream_.next + 1, ending.revision};
+  ShardMapBuilder builder(*map_);
+  if (next) {
+    next->modified = ending.revision;
+    builder.put(next->stream);
+    streams_.insert_or_assign(id, std::move(*next));
+  } else {
+    builder.remove(id);
+    streams_.erase(id);
+  }
+  report_counts();
+  co_await publish(builder.build(ending.revision));
+  ensure_driven(id);
+  co_return ending;
+}
+
+env::Task<void> Directory::publish(ShardMapPointer map) {
+  WEIR_ASSERT(map->version() > map_->version());
+  map_ = std::move(map);
+  metrics_.map_version.set(static_cast<std::int64_t>(map_->version()));
+  if (!started_) co_return;
+  const MonotonicTime begin = core_.now();
+  for (MapListener* listener : listeners_) {
+    co_await listener->apply(map_);
+    co_await core_.enter();
+  }
+  metrics_.publish_seconds.observe(std::chrono::duration<double>(core_.now() - begin).count());
+}
+
+void Directory::add_listener(MapListener& listener) {
+  WEIR_ASSERT(!started_);
+  listeners_.push_back(&listener);
+}
+
+env::Task<void> Directory::start(ShardCloser& closer) {
+  WEIR_ASSERT(!started_);
+  co_await turn_.take();
+  closer_ = &closer;
+  started_ = true;
+  for (MapListener* listener : listeners_) {
+    co_await listener->apply(map_);
+    co_await core_.enter();
+  }
+  for (const auto& [id, stream] : streams_) ensure_driven(id);
+  tasks_.spawn(sweep_regularly());
+  turn_.give_back();
+}
+
+env::Task<void> Directory::stop() {
+  stopping_ = true;
+  stop_.notify_all();
+  co_await tasks_.wait();
+  // The command that has its turn ends it; those that wait are refused when theirs comes.
+  while (commands_waiting_ != 0) co_await core_.yield();
+}
+
+void Directory::report_counts() {
+  std::int64_t open = 0;
+  std::int64_t all = 0;
+  std::int64_t pending = 0;
+  for (const auto& [id, state] : streams_) {
+    open += static_cast<std::int64_t>(state.stream->open_shard_count());
+    all += static_cast<std::int64_t>(state.stream->shards.size());
+    pending += state.pending ? 1 : 0;
+  }
+  metrics_.streams.set(static_cast<std::int64_t>(streams_.size()));
+  metrics_.shards_open.set(open);
+  metrics_.shards_closed.set(all - open);
+  metrics_.changes_pending.set(pending);
+}
+
+}  // namespace weir::directory

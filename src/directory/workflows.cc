@@ -1,0 +1,178 @@
+// The changes that take time: each is carried to its end by one task per stream, from what is stored, so that it makes
+// no difference whether the process was restarted in between.
+#include <algorithm>
+#include <utility>
+
+#include "base/log.h"
+#include "directory/directory.h"
+#include "directory/stream_change.h"
+
+namespace weir::directory {
+namespace {
+
+constexpr Duration retry_delay_min = milliseconds(100);
+constexpr Duration retry_delay_max = seconds(5);
+
+// The shards that have to stop taking records before the change can be stored.
+std::vector<ShardIndex> parents_of(const Change& change) {
+  if (const auto* split = std::get_if<SplitChange>(&change)) return {split->shard};
+  if (const auto* merge = std::get_if<MergeChange>(&change)) return {merge->shard, merge->adjacent};
+  return {};
+}
+
+}  // namespace
+
+void Directory::ensure_driven(StreamId id) {
+  const auto state = streams_.find(id);
+  if (!started_ || stopping_ || state == streams_.end() || !state->second.pending) return;
+  if (driven_.insert(id).second) tasks_.spawn(drive(id));
+}
+
+MonotonicTime Directory::due_time(const PendingChange& pending) const {
+  const auto remaining = std::clamp(pending.due - core_.wall_now(), milliseconds(0), pending.duration);
+  return core_.now() + remaining;
+}
+
+env::Task<void> Directory::drive(StreamId id) {
+  Duration retry_delay = retry_delay_min;
+  MonotonicTime next_try = MonotonicTime::min();
+  while (!stopping_) {
+    const auto state = streams_.find(id);
+    if (state == streams_.end() || !state->second.pending) break;
+    const MonotonicTime wake = std::max(next_try, due_time(*state->second.pending));
+    if (core_.now() < wake) {
+      static_cast<void>(co_await stop_.wait_until(wake));
+      continue;
+    }
+    if (co_await complete(id)) continue;
+    metrics_.steps_failed.add();
+    next_try = core_.now() + retry_delay;
+    retry_delay = std::min(retry_delay * 2, retry_delay_max);
+  }
+  driven_.erase(id);
+}
+
+env::Task<bool> Directory::complete(StreamId id) {
+  PendingChange pending = *streams_.at(id).pending;
+  if (parents_of(pending.change).empty()) return complete_without_closing(id, std::move(pending));
+  return complete_reshard(id, std::move(pending));
+}
+
+const StreamState* Directory::still_pending(StreamId id, const PendingChange& pending) const {
+  const auto state = streams_.find(id);
+  return state != streams_.end() && state->second.pending == pending ? &state->second : nullptr;
+}
+
+env::Task<bool> Directory::complete_without_closing(StreamId id, PendingChange pending) {
+  co_await turn_.take();
+  bool went_on = true;
+  if (stale_) {
+    went_on = (co_await reload()).has_value();
+  } else if (const StreamState* state = still_pending(id, pending)) {
+    std::optional<StreamState> next;  // none: the stream goes
+    if (std::holds_alternative<CreateChange>(pending.change)) {
+      LanePlacement lanes(lanes_.size(), streams_);
+      next = complete_create(*state, lanes);
+    } else if (std::holds_alternative<RetentionChange>(pending.change)) {
+      next = complete_retention(*state);
+    } else {
+      WEIR_ASSERT(std::holds_alternative<DeleteChange>(pending.change));
+    }
+    const Ending ending = co_await replace_stream(id, std::move(next));
+    went_on = ending.outcome == Outcome::done;
+  }
+  turn_.give_back();
+  co_return went_on;
+}
+
+env::Task<bool> Directory::complete_reshard(StreamId id, PendingChange pending) {
+  const std::vector<ShardIndex> parents = parents_of(pending.change);
+  const std::shared_ptr<const Stream> stream = streams_.at(id).stream;
+  const auto closed = co_await close_parents(stream, parents);
+  if (!closed) co_return false;
+  co_await turn_.take();
+  if (const StreamState* state = stale_ ? nullptr : still_pending(id, pending)) {
+    LanePlacement lanes(lanes_.size(), streams_);
+    auto next = std::holds_alternative<SplitChange>(pending.change) ? complete_split(*state, *closed, lanes)
+                                                                    : complete_merge(*state, *closed, lanes);
+    static_cast<void>(co_await replace_stream(id, std::move(next)));
+  }
+  turn_.give_back();
+  // While nobody knows the outcome, the parents stay closed: records that they took now could come after those of their
+  // children.
+  co_await wait_until_known();
+  if (stale_) co_return false;
+  const bool failed = still_pending(id, pending) != nullptr;
+  if (failed) co_await reopen_parents(stream, parents);
+  co_return !failed;
+}
+
+env::Task<std::optional<WallTime>> Directory::close_parents(std::shared_ptr<const Stream> stream,
+                                                            std::vector<ShardIndex> parents) {
+  WallTime latest = WallTime::min();
+  std::vector<ShardIndex> closed;
+  for (const ShardIndex parent : parents) {
+    const Shard* shard = stream->find_shard(parent);
+    const auto time = co_await closer_->close_shard(shard->lane, stream->key_of(*shard));
+    co_await core_.enter();
+    if (!time) {
+      log_warning("directory", "a shard could not be closed",
+                  {{"stream", stream->name}, {"shard", parent.value}, {"reason", time.error().message}});
+      co_await reopen_parents(stream, std::move(closed));
+      co_return std::nullopt;
+    }
+    latest = std::max(latest, *time);
+    closed.push_back(parent);
+  }
+  // Beyond the last record's arrival: whoever reads at this very time has nothing to miss in the parents.
+  co_return latest + milliseconds(1);
+}
+
+env::Task<void> Directory::reopen_parents(std::shared_ptr<const Stream> stream, std::vector<ShardIndex> parents) {
+  for (const ShardIndex parent : parents) {
+    const Shard* shard = stream->find_shard(parent);
+    co_await closer_->reopen_shard(shard->lane, stream->key_of(*shard));
+    co_await core_.enter();
+  }
+}
+
+env::Task<void> Directory::wait_until_known() {
+  Duration retry_delay = retry_delay_min;
+  while (stale_ && !stopping_) {
+    static_cast<void>(co_await stop_.wait_until(core_.now() + retry_delay));
+    retry_delay = std::min(retry_delay * 2, retry_delay_max);
+    co_await turn_.take();
+    if (stale_ && !stopping_) static_cast<void>(co_await reload());
+    turn_.give_back();
+  }
+}
+
+env::Task<void> Directory::sweep_regularly() {
+  while (!stopping_) {
+    static_cast<void>(co_await stop_.wait_until(core_.now() + settings_.expiry_interval.get()));
+    if (!stopping_) co_await sweep_expired_shards();
+  }
+}
+
+env::Task<void> Directory::sweep_expired_shards() {
+  const WallTime now = core_.wall_now();
+  std::vector<StreamId> ids;
+  for (const auto& [id, state] : streams_) {
+    if (has_expired_shards(*state.stream, now)) ids.push_back(id);
+  }
+  for (const StreamId id : ids) {
+    co_await turn_.take();
+    const auto state = streams_.find(id);
+    if (!stale_ && !stopping_ && state != streams_.end()) {
+      StreamState next = without_expired_shards(state->second, now);
+      const std::size_t removed = state->second.stream->shards.size() - next.stream->shards.size();
+      if (removed != 0) {
+        const Ending ending = co_await replace_stream(id, std::move(next));
+        if (ending.outcome == Outcome::done) metrics_.shards_expired.add(removed);
+      }
+    }
+    turn_.give_back();
+  }
+}
+
+}  // namespace weir::directory
