@@ -77,8 +77,7 @@ bench: install ## Weir beside kinesalite, kinesis-local, Redis and nginx; writes
 
 .PHONY: lint
 lint: install-test ## clang-tidy over src
-	@scripts/build.sh --configure-only debug
-	@scripts/lint.py
+	@scripts/run-tests.py lint
 
 .PHONY: format
 format: install-test ## clang-format over all C++

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs suites of tests, keeps their logs in build/test-logs, and ends with one line: `N passed, M failed`.
 
-Suites: checks, conformance, kill, unit, asan, tsan, fuzz; `all` is the set that continuous integration runs.
+Suites: checks, conformance, kill, unit, asan, tsan, fuzz, lint; `all` is the set that continuous integration runs.
 """
 import argparse
 import os
@@ -212,8 +212,22 @@ def kill_suite(cycles):
     return outcome
 
 
+def lint_suite():
+    outcome = Outcome("lint")
+    log = LOGS / "lint.log"
+    outcome.add(build("debug", ["weir_directory_records"]))  # generated headers
+    if outcome.failed:
+        return outcome
+    if run_logged(["scripts/lint.py"], log, None) != 0:
+        outcome.fail(f"lint: findings ({log.relative_to(ROOT)})\n{log_tail(log)}")
+    else:
+        outcome.passed = 1
+    return outcome
+
+
 def run_suite(suite, options):
     runners = {
+        "lint": lint_suite,
         "checks": lambda: pytest_suite("checks", "tests/checks", needs_binary=True),
         "conformance": lambda: pytest_suite("conformance", "tests/conformance", needs_binary=True),
         "kill": lambda: kill_suite(options.cycles),
@@ -228,7 +242,7 @@ def run_suite(suite, options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("suites", nargs="+", choices=["all", *ALL, "unit"])
+    parser.add_argument("suites", nargs="+", choices=["all", *ALL, "unit", "lint"])
     parser.add_argument("--cycles", type=int, default=10, help="kill -9 cycles")
     parser.add_argument("--seconds", type=int, default=60, help="time of each fuzz target")
     options = parser.parse_args()

@@ -5,21 +5,7 @@
 #include <optional>
 
 #include "base/settings.h"
-
-namespace weir {
-namespace {
-
-// toml++ 3.3 asserts, and without assertions has undefined behaviour, on a table header that starts with no key, such
-// as "[=]" or "[[[". Its assertions are made to throw this in every build.
-struct ParserAssertion {};
-[[noreturn]] void parser_assertion_failed() { throw ParserAssertion(); }
-
-}  // namespace
-}  // namespace weir
-
-#undef NDEBUG
-#define TOML_ASSERT(condition) ((condition) ? static_cast<void>(0) : ::weir::parser_assertion_failed())
-#include <toml++/toml.h>
+#include "base/toml.h"
 
 namespace weir {
 namespace {
@@ -124,7 +110,7 @@ Result<void> SettingsRegistry::load_toml(std::string_view document, std::string_
     return loader.load(toml::parse(document), "");
   } catch (const toml::parse_error& problem) {
     return loader.fail_at(problem.source(), problem.description());
-  } catch (const ParserAssertion&) {
+  } catch (const TomlAssertionFailed&) {
     return loader.fail_at(bad_header(document), "a table header must start with a key, as in [net]");
   }
 }

@@ -1,7 +1,10 @@
 #include "cell/lane_count.h"
 
+#include <algorithm>
 #include <charconv>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "base/assert.h"
 #include "base/log.h"
@@ -28,15 +31,39 @@ Result<std::uint32_t> parse_lane_count(std::string_view content, const std::stri
   return lanes;
 }
 
+// Makes the directory, and sees to it that a loss of power takes neither it nor one above it away. What was there
+// before was most likely made durable by whoever made it; it is synced all the same, because that may have been an
+// earlier start of ours that was cut short, but where the system does not let us we go on.
+env::Task<Result<void>> make_directory_durable(env::FileSystem& files, std::string directory) {
+  struct Level {
+    std::string parent;
+    bool is_new = false;
+  };
+  std::vector<Level> levels;
+  for (std::string path = directory; !path.empty();) {
+    const std::size_t slash = path.find_last_of('/');
+    const bool is_new = !(co_await files.status(path)).has_value();
+    const std::string parent = slash == std::string::npos ? "." : path.substr(0, std::max<std::size_t>(slash, 1));
+    levels.push_back({parent, is_new});
+    path = slash == std::string::npos ? "" : path.substr(0, slash);
+  }
+  WEIR_CO_CHECK(co_await files.create_directories(std::move(directory)));
+  for (const Level& level : levels) {
+    auto synced = co_await files.sync_directory(level.parent);
+    if (!synced.has_value() && level.is_new) co_return synced;
+  }
+  co_return Result<void>();
+}
+
 }  // namespace
 
 env::Task<Result<std::uint32_t>> fix_lane_count(env::Core& core, std::string directory, std::uint32_t wanted) {
   WEIR_ASSERT(wanted >= 1 && wanted <= lanes_max);
-  WEIR_CO_CHECK(co_await core.files().create_directories(directory));
   const std::string path = directory + "/cell";
   auto content = co_await env::read_whole_file(core.files(), path, file_bytes_max);
   if (!content.has_value()) {
     if (content.error().code != ErrorCode::not_found) co_return std::unexpected(std::move(content.error()));
+    WEIR_CO_CHECK(co_await make_directory_durable(core.files(), directory));
     std::string first(file_start);
     first.append(std::to_string(wanted)).append("\n");
     WEIR_CO_CHECK(co_await env::replace_file(core.files(), path, std::move(first)));

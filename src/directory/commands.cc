@@ -158,8 +158,7 @@ CommandResult Directory::check_shard_quota(const StreamScope& scope, std::uint64
   }
   const std::uint64_t limit = settings_.account_shards_max.get();
   if (current + additional <= limit) return {};
-  return refuse(
-      {.kind = RefusalKind::shard_limit, .current = current, .limit = limit, .additional = additional});
+  return refuse({.kind = RefusalKind::shard_limit, .current = current, .limit = limit, .additional = additional});
 }
 
 CommandResult Directory::check_quotas(const CreateStreamCommand& command) const {
@@ -287,8 +286,7 @@ env::Task<CommandResult> Directory::do_add_tags(StreamScope scope, std::string n
   co_return co_await store_change(state->stream->id, with_tags(*state, std::move(tags)));
 }
 
-env::Task<CommandResult> Directory::do_remove_tags(StreamScope scope, std::string name,
-                                                   std::vector<std::string> keys) {
+env::Task<CommandResult> Directory::do_remove_tags(StreamScope scope, std::string name, std::vector<std::string> keys) {
   WEIR_CO_TRY(const StreamState* state, find_stream(scope, name));
   WEIR_CO_CHECK(check_taggable(*state->stream));
   auto tags = state->stream->tags;

@@ -80,11 +80,12 @@ class Directory {
   [[nodiscard]] const ShardMapPointer& map() const noexcept { return map_; }
   [[nodiscard]] std::span<const std::byte, token_key_bytes> token_key() const noexcept { return token_key_; }
 
-  // Raises the lane's epoch, durably, and returns it: every call gives a higher one. Errors: invalid_argument for a lane
-  // that does not exist, unavailable.
+  // Raises the lane's epoch, durably, and returns it: every call gives a higher one. Errors: invalid_argument for a
+  // lane that does not exist, unavailable.
   [[nodiscard]] env::Task<Result<Epoch>> claim_lane(LaneId lane);
 
-  // Maps go to listeners one after the other in the order of adding: the cell first, then the front ends. Before start().
+  // Maps go to listeners one after the other in the order of adding: the cell first, then the front ends. Before
+  // start().
   void add_listener(MapListener& listener);
   // Publishes the map to all listeners and goes on with what was under way. Once.
   [[nodiscard]] env::Task<void> start(ShardCloser& closer);
@@ -99,7 +100,8 @@ class Directory {
   [[nodiscard]] env::Task<CommandResult> delete_stream(StreamScope scope, std::string name);
   // The upper child starts at `key`. stream_not_found, on_demand_mode, stream_not_active, shard_not_found,
   // shard_already_closed, shard_limit, capacity_limit, bad_split_key.
-  [[nodiscard]] env::Task<CommandResult> split_shard(StreamScope scope, std::string name, ShardIndex shard, HashKey key);
+  [[nodiscard]] env::Task<CommandResult> split_shard(StreamScope scope, std::string name, ShardIndex shard,
+                                                     HashKey key);
   // The two may be given in either order. stream_not_found, on_demand_mode, stream_not_active, shard_not_found,
   // shard_already_closed, shards_not_adjacent, capacity_limit.
   [[nodiscard]] env::Task<CommandResult> merge_shards(StreamScope scope, std::string name, ShardIndex shard,

@@ -138,8 +138,8 @@ std::optional<StreamState> from_record(const records::Stream& record, Stream& st
   if (record.has_pending()) {
     const auto change = change_of(record.pending());
     if (!change || status_during(*change) != stream.status) return std::nullopt;
-    state.pending = PendingChange{wall_time_ms(record.pending().due_ms()),
-                                  milliseconds(record.pending().duration_ms()), *change};
+    state.pending =
+        PendingChange{wall_time_ms(record.pending().due_ms()), milliseconds(record.pending().duration_ms()), *change};
   } else if (stream.status != StreamStatus::active) {
     return std::nullopt;
   }

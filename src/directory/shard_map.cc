@@ -6,7 +6,8 @@ namespace weir::directory {
 
 const Shard* Stream::open_shard_for(HashKey key) const noexcept {
   // The last open shard that begins at or before the key.
-  const auto after = std::ranges::upper_bound(open_by_hash, key, {}, [this](std::uint32_t i) { return shards[i].first_hash; });
+  const auto after =
+      std::ranges::upper_bound(open_by_hash, key, {}, [this](std::uint32_t i) { return shards[i].first_hash; });
   if (after == open_by_hash.begin()) return nullptr;
   const Shard& shard = shards[*(after - 1)];
   return key <= shard.last_hash ? &shard : nullptr;

@@ -37,7 +37,7 @@ struct Shard {
   std::optional<ShardIndex> adjacent_parent;
   std::vector<ShardIndex> children;  // after a split or merge
   WallTime created;
-  std::optional<WallTime> closed;          // later than the arrival of every record; the same for merged parents
+  std::optional<WallTime> closed;  // later than the arrival of every record; the same for merged parents
   LaneId lane;
   [[nodiscard]] bool is_open() const noexcept { return !closed.has_value(); }
   friend bool operator==(const Shard&, const Shard&) = default;
@@ -52,8 +52,8 @@ struct Stream {
   WallTime created;
   std::uint32_t retention_hours = 24;
   std::uint32_t record_bytes_max = 1048576;
-  std::vector<Shard> shards;               // not expired, rising index
-  std::vector<std::uint32_t> open_by_hash; // positions in `shards` of the open ones, by rising hash range
+  std::vector<Shard> shards;                // not expired, rising index
+  std::vector<std::uint32_t> open_by_hash;  // positions in `shards` of the open ones, by rising hash range
   std::map<std::string, std::string> tags;
 
   // The open shard that owns `key`; null when there is none (the stream is being created).
@@ -73,7 +73,9 @@ class ShardMap {
   // Streams of one scope by rising name (bytewise); null when the scope has none.
   using StreamsByName = std::map<std::string, std::shared_ptr<const Stream>, std::less<>>;
   [[nodiscard]] const StreamsByName* streams_of(const StreamScope& scope) const;
-  [[nodiscard]] const absl::flat_hash_map<StreamId, std::shared_ptr<const Stream>>& all() const noexcept { return by_id_; }
+  [[nodiscard]] const absl::flat_hash_map<StreamId, std::shared_ptr<const Stream>>& all() const noexcept {
+    return by_id_;
+  }
 
  private:
   friend class ShardMapBuilder;

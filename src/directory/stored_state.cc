@@ -95,8 +95,8 @@ class Decoder {
   Result<void> take_format(const metastore::KeyValue& entry) {
     WEIR_TRY(const auto record, parse<records::Format>(entry));
     if (record.version() != format_version) {
-      return fail(ErrorCode::unsupported, fmt::format("metadata has format {}, this program knows {}", record.version(),
-                                                      format_version));
+      return fail(ErrorCode::unsupported,
+                  fmt::format("metadata has format {}, this program knows {}", record.version(), format_version));
     }
     if (record.token_key().size() != token_key_bytes) return corrupt(entry.key, "token key of another length");
     if (record.lane_count() == 0 || record.lane_count() > lane_count_max) return corrupt(entry.key, "lane count");

@@ -35,13 +35,18 @@ MonotonicTime Directory::due_time(const PendingChange& pending) const {
 
 env::Task<void> Directory::drive(StreamId id) {
   Duration retry_delay = retry_delay_min;
-  MonotonicTime next_try = MonotonicTime::min();
+  std::optional<PendingChange> seen;
+  MonotonicTime next_try{};
   while (!stopping_) {
     const auto state = streams_.find(id);
     if (state == streams_.end() || !state->second.pending) break;
-    const MonotonicTime wake = std::max(next_try, due_time(*state->second.pending));
-    if (core_.now() < wake) {
-      static_cast<void>(co_await stop_.wait_until(wake));
+    if (seen != state->second.pending) {
+      seen = state->second.pending;
+      next_try = due_time(*seen);  // once: a wall clock that is set while we wait changes nothing
+      retry_delay = retry_delay_min;
+    }
+    if (core_.now() < next_try) {
+      static_cast<void>(co_await stop_.wait_until(next_try));
       continue;
     }
     if (co_await complete(id)) continue;

@@ -20,6 +20,9 @@ constexpr std::uint32_t flag_rewritten = 1;
 std::uint64_t to_stored(WallTime time) noexcept { return static_cast<std::uint64_t>(unix_milliseconds(time)); }
 WallTime to_time(std::uint64_t stored) noexcept { return wall_time_ms(static_cast<std::int64_t>(stored)); }
 
+// Modulo 2^64, so that any two times that a disk may hold have one, and adding it back gives the first again.
+std::int64_t difference(WallTime a, WallTime b) noexcept { return static_cast<std::int64_t>(to_stored(a) - to_stored(b)); }
+
 // Writes fixed-width fields one behind the other.
 class FieldWriter {
  public:
@@ -57,8 +60,8 @@ void encode_extents(std::span<const Extent> extents, std::vector<std::byte>& out
   for (const Extent& extent : extents) {
     put_varint(out, extent.first.value - previous.last.value);
     put_varint(out, extent.last.value - extent.first.value);
-    put_signed_varint(out, (extent.first_arrival - previous.last_arrival).count());
-    put_signed_varint(out, (extent.last_arrival - extent.first_arrival).count());
+    put_signed_varint(out, difference(extent.first_arrival, previous.last_arrival));
+    put_signed_varint(out, difference(extent.last_arrival, extent.first_arrival));
     put_varint(out, extent.offset - previous.offset - previous.length);
     put_varint(out, extent.length);
     put_varint(out, extent.record_count);

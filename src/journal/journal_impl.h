@@ -19,7 +19,7 @@
 #include "journal/metrics.h"
 #include "journal/recovery.h"
 #include "journal/segment.h"
-#include "journal/shard_index.h"
+#include "journal/run_index.h"
 #include "journal/tail_cache.h"
 
 namespace weir::journal {
@@ -122,7 +122,7 @@ class JournalImpl final : public Journal {
   JournalMetrics* metrics_;
 
   SegmentMap segments_;  // all that readers may be sent to; the newest may be open
-  ShardIndex index_;
+  RunIndex index_;
   TailCache tail_cache_;
   ExtentListCache list_cache_;
   bool has_gaps_ = false;

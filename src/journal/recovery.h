@@ -17,7 +17,7 @@
 #include "journal/journal.h"
 #include "journal/segment.h"
 #include "journal/segment_source.h"
-#include "journal/shard_index.h"
+#include "journal/run_index.h"
 
 namespace weir::journal {
 
@@ -32,7 +32,7 @@ struct RecoveryReport {
 
 struct Recovered {
   SegmentMap segments;
-  ShardIndex index;
+  RunIndex index;
   std::vector<SegmentPointer> unsealed;  // complete and durable, but the disk had no room for a footer
   SegmentNumber highest;                 // number of any segment there is or was
   std::uint64_t last_batch = 0;

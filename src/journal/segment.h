@@ -12,7 +12,7 @@
 #include "journal/footer.h"
 #include "journal/segment_header.h"
 #include "journal/segment_store.h"
-#include "journal/shard_index.h"
+#include "journal/run_index.h"
 
 namespace weir::journal {
 

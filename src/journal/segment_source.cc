@@ -15,7 +15,7 @@ bool all_zero(BytesView bytes) noexcept {
 }  // namespace
 
 env::Task<Result<std::size_t>> SegmentBytes::read(std::uint64_t offset, MutableBytes out) {
-  if (offset >= bytes_.size()) co_return std::size_t{0};
+  if (out.empty() || offset >= bytes_.size()) co_return std::size_t{0};
   const std::size_t length = std::min(out.size(), bytes_.size() - offset);
   std::memcpy(out.data(), bytes_.data() + offset, length);
   co_return length;

@@ -59,8 +59,7 @@ class CborSource {
   }
   // An integer is milliseconds, with or without tag 1; a float is seconds, as RFC 8949 has it.
   [[nodiscard]] static WallTime timestamp(const CborItem& item) {
-    constexpr std::int64_t ms_max = std::int64_t{1} << 53;
-    return item.is_float ? time_from_seconds(item.number) : wall_time_ms(integer(item, -ms_max, ms_max));
+    return item.is_float ? time_from_seconds(item.number) : wall_time_ms(integer(item, -time_ms_max, time_ms_max));
   }
 
   template <class Visit>

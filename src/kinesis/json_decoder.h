@@ -17,7 +17,10 @@ namespace weir::kinesis::detail {
 // Resolves the escapes of a JSON string's inside in place and returns what is left; nothing when an escape is wrong.
 [[nodiscard]] std::optional<Text> unescape_in_place(Text text);
 
-// Seconds since 1970 as a time, to the nearest millisecond, clamped to what a time can hold with room to spare.
+// Times beyond this many milliseconds from 1970 are clamped: further arithmetic on them cannot overflow, and a double
+// of seconds still tells every millisecond from the next.
+inline constexpr std::int64_t time_ms_max = std::int64_t{1} << 51;
+// Seconds since 1970 as a time, to the nearest millisecond, clamped.
 [[nodiscard]] WallTime time_from_seconds(double seconds);
 // A number cut to an integer and clamped; NaN is 0.
 [[nodiscard]] std::int64_t integer_from_double(double value, std::int64_t least, std::int64_t most);

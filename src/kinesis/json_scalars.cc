@@ -8,9 +8,6 @@
 namespace weir::kinesis::detail {
 namespace {
 
-// Times beyond this many milliseconds from 1970 are clamped; further arithmetic on them cannot overflow.
-constexpr double time_ms_max = 9007199254740992.0;  // 2^53
-
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
 std::size_t skip_digits(std::string_view token, std::size_t position) {
@@ -143,7 +140,7 @@ std::int64_t json_integer(std::string_view token, std::int64_t least, std::int64
 
 WallTime time_from_seconds(double seconds) {
   if (std::isnan(seconds)) return {};
-  return wall_time_ms(static_cast<std::int64_t>(std::round(std::clamp(seconds * 1000, -time_ms_max, time_ms_max))));
+  return wall_time_ms(static_cast<std::int64_t>(std::round(std::clamp(seconds * 1000, -static_cast<double>(time_ms_max), static_cast<double>(time_ms_max)))));
 }
 
 WallTime json_timestamp(std::string_view token) { return time_from_seconds(json_double(token)); }

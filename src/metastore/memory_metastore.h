@@ -21,14 +21,14 @@ enum class MetastoreCall : std::uint8_t { read, commit };
 // What is to happen to a call.
 enum class MetastoreFault : std::uint8_t {
   none,
-  refused,           // `no_space` for commits, `io` for reads; nothing changed
-  lost_before,       // `unavailable`; nothing changed
-  lost_after,        // `unavailable`; but the commit happened
+  refused,      // `no_space` for commits, `io` for reads; nothing changed
+  lost_before,  // `unavailable`; nothing changed
+  lost_after,   // `unavailable`; but the commit happened
 };
 
 struct MemoryMetastoreOptions {
-  Duration latency{};                                   // of each call
-  std::function<MetastoreFault(MetastoreCall)> fault;   // asked before each call; empty: none
+  Duration latency{};                                  // of each call
+  std::function<MetastoreFault(MetastoreCall)> fault;  // asked before each call; empty: none
 };
 
 // `content` is shared with whoever opens it next.

@@ -169,7 +169,8 @@ Result<void> SqliteDatabase::load_or_create_schema() {
   }
   WEIR_TRY(const std::int64_t revision, query_integer("SELECT revision FROM store WHERE one = 1"));
   WEIR_TRY(const std::int64_t newest, query_integer("SELECT ifnull(max(modified), 0) FROM entries"));
-  if (revision < 0 || newest > revision) return fail(ErrorCode::corrupt, "metadata store: entries newer than the store");
+  if (revision < 0 || newest > revision)
+    return fail(ErrorCode::corrupt, "metadata store: entries newer than the store");
   revision_ = static_cast<Revision>(revision);
   return {};
 }

@@ -1,9 +1,10 @@
-// SqliteDatabase: the metastore's tables in one SQLite file. Every call blocks: only inside env::Core::run_blocking, one
-// call at a time (from any thread).
+// SqliteDatabase: the metastore's tables in one SQLite file. Every call blocks: only inside env::Core::run_blocking,
+// one call at a time (from any thread).
 //
 // Journal mode TRUNCATE, not WAL: a commit that fails half-way is undone from the rollback journal when the file is
-// opened again, so its outcome is certain, where a WAL frame whose sync failed may or may not come back. Commits are rare
-// here, so the extra sync does not count. synchronous=FULL syncs the journal's truncation too, which is what commits.
+// opened again, so its outcome is certain, where a WAL frame whose sync failed may or may not come back. Commits are
+// rare here, so the extra sync does not count. synchronous=FULL syncs the journal's truncation too, which is what
+// commits.
 #pragma once
 
 #include <memory>
@@ -28,8 +29,8 @@ class SqliteDatabase {
   SqliteDatabase& operator=(const SqliteDatabase&) = delete;
   ~SqliteDatabase() = default;
 
-  // Opens or creates the file at `path`, in an existing directory, and checks its structure. Errors: corrupt, unsupported
-  // (a newer or a foreign format), unavailable (another process holds it), io, no_space.
+  // Opens or creates the file at `path`, in an existing directory, and checks its structure. Errors: corrupt,
+  // unsupported (a newer or a foreign format), unavailable (another process holds it), io, no_space.
   [[nodiscard]] static Result<std::unique_ptr<SqliteDatabase>> open(const std::string& path);
 
   [[nodiscard]] Revision revision() const noexcept { return revision_; }

@@ -44,9 +44,8 @@ class SqliteMetastore final : public Metastore {
     if (auto opened = co_await ensure_open(); !opened) {
       outcome = std::unexpected(std::move(opened.error()));
     } else {
-      co_await core_.run_blocking([this, &guards, &writes, &outcome] {
-        outcome = database_->commit(guards, std::move(writes));
-      });
+      co_await core_.run_blocking(
+          [this, &guards, &writes, &outcome] { outcome = database_->commit(guards, std::move(writes)); });
       if (!outcome && outcome.error().code != ErrorCode::conflict && outcome.error().code != ErrorCode::no_space) {
         log_error("metastore", "a commit failed", {{"path", path_}, {"reason", outcome.error().message}});
         co_await drop_database();

@@ -1,5 +1,5 @@
-// WatchHub: the recent changes of a metastore, and those who wait for more. Shared by the implementations that see every
-// change because they make it.
+// WatchHub: the recent changes of a metastore, and those who wait for more. Shared by the implementations that see
+// every change because they make it.
 //
 // Bounded: the oldest changes are forgotten beyond history_changes_max or history_bytes_max, and a watcher that is
 // further behind is told to read again.
@@ -33,7 +33,7 @@ class WatchHub {
   [[nodiscard]] env::Task<void> close();
 
  private:
-  std::deque<Change> history_;      // every change after known_after_, in order
+  std::deque<Change> history_;  // every change after known_after_, in order
   std::size_t history_bytes_ = 0;
   Revision known_after_ = 0;
   Revision latest_ = 0;

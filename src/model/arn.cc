@@ -46,8 +46,14 @@ std::string_view partition_of(std::string_view region) noexcept {
 std::string stream_arn(std::string_view region, std::string_view account, std::string_view name) {
   std::string arn;
   arn.reserve(64 + name.size());
-  return arn.append("arn:").append(partition_of(region)).append(":kinesis:").append(region).append(":").append(account)
-      .append(":stream/").append(name);
+  return arn.append("arn:")
+      .append(partition_of(region))
+      .append(":kinesis:")
+      .append(region)
+      .append(":")
+      .append(account)
+      .append(":stream/")
+      .append(name);
 }
 
 }  // namespace weir::model

@@ -11,7 +11,7 @@ namespace weir::model {
 struct StreamArn {
   std::string_view partition;  // begins with "aws"
   std::string_view region;
-  std::string_view account;    // 12 digits
+  std::string_view account;  // 12 digits
   std::string_view name;
 };
 

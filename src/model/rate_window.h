@@ -36,8 +36,7 @@ class RateWindow {
   // Admits a request, and counts it, when with it the last second stays within `limit`. A request that is larger than
   // the limit by itself is admitted only into an empty window, which it then blocks for cost / limit seconds. A refused
   // request costs nothing. `records` < 2^32, `bytes` < 2^32.
-  [[nodiscard]] Admit try_admit(MonotonicTime now, const RateLimit& limit, std::uint64_t records,
-                                std::uint64_t bytes);
+  [[nodiscard]] Admit try_admit(MonotonicTime now, const RateLimit& limit, std::uint64_t records, std::uint64_t bytes);
 
   // For work whose cost is known only afterwards (reads): has_room() before, charge() after. charge() may take the
   // window over its limit by the one request; the window is then blocked until the average since its oldest request

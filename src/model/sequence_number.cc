@@ -138,7 +138,8 @@ SequenceValue value_of(const SequenceNumber& number) noexcept {
   SequenceValue value;
   value.low = 2 | (std::uint64_t{shard} << 4) | (record << 36);
   value.middle = (record >> 28) | (number.index.value << 16);
-  value.high = (number.index.value >> 48) | (std::uint64_t{shard & 0xf} << 16) | (created << 20) | (std::uint64_t{2} << 56);
+  value.high =
+      (number.index.value >> 48) | (std::uint64_t{shard & 0xf} << 16) | (created << 20) | (std::uint64_t{2} << 56);
   return value;
 }
 

@@ -30,7 +30,7 @@ struct ShardIterator {
   ShardKey shard;
   RecordIndex from;  // the first record wanted
   ShardIteratorType type = ShardIteratorType::trim_horizon;
-  WallTime issued;   // the caller judges the age, against shard_iterator_age_ms_max
+  WallTime issued;  // the caller judges the age, against shard_iterator_age_ms_max
 
   friend bool operator==(const ShardIterator&, const ShardIterator&) = default;
 };

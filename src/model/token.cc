@@ -16,9 +16,9 @@ namespace {
 // Base64 text of `bytes`, with padding.
 std::string encode_base64(BytesView bytes) {
   std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');  // one more: OpenSSL ends with a zero byte
-  const int written = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                                      reinterpret_cast<const unsigned char*>(bytes.data()),
-                                      static_cast<int>(bytes.size()));
+  const int written =
+      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                      reinterpret_cast<const unsigned char*>(bytes.data()), static_cast<int>(bytes.size()));
   text.resize(static_cast<std::size_t>(written));
   return text;
 }
@@ -59,10 +59,10 @@ void TokenSealer::authenticate(BytesView message, std::span<std::byte, seal_byte
   std::array<unsigned char, 32> full;
   std::size_t length = 0;
   // Without a key the context starts over under the one it has, which saves hashing the key again.
-  const bool done = EVP_MAC_init(context_.get(), nullptr, 0, nullptr) == 1 &&
-                    EVP_MAC_update(context_.get(), reinterpret_cast<const unsigned char*>(message.data()),
-                                   message.size()) == 1 &&
-                    EVP_MAC_final(context_.get(), full.data(), &length, full.size()) == 1;
+  const bool done =
+      EVP_MAC_init(context_.get(), nullptr, 0, nullptr) == 1 &&
+      EVP_MAC_update(context_.get(), reinterpret_cast<const unsigned char*>(message.data()), message.size()) == 1 &&
+      EVP_MAC_final(context_.get(), full.data(), &length, full.size()) == 1;
   WEIR_ASSERT(done && length == full.size());
   std::memcpy(seal.data(), full.data(), seal.size());
 }

@@ -1,6 +1,6 @@
 // Tokens that clients hold for us: shard iterators and pagination tokens. The body is authenticated with
-// HMAC-SHA256, so that a client can neither change it nor make one up; it holds nothing secret. HMAC needs no nonce, and
-// iterators are made by the hundred thousand a second, which would use up the random nonces of AES-GCM in hours.
+// HMAC-SHA256, so that a client can neither change it nor make one up; it holds nothing secret. HMAC needs no nonce,
+// and iterators are made by the hundred thousand a second, which would use up the random nonces of AES-GCM in hours.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,8 @@ inline constexpr std::size_t token_key_bytes = 32;
 // The API's bound on any pagination token.
 inline constexpr std::size_t token_characters_max = 1'048'576;
 
-// What a token is for. A token of one kind is never accepted as another. Values are part of issued tokens: never change.
+// What a token is for. A token of one kind is never accepted as another. Values are part of issued tokens: never
+// change.
 enum class TokenKind : std::uint8_t { shard_iterator = 1, list_shards = 2, list_streams = 3 };
 
 // Seals and unseals under one key. Not shared: one per core, all with the same key.

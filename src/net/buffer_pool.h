@@ -40,8 +40,8 @@ class PooledBuffer {
   std::size_t capacity_ = 0;
 };
 
-// Belongs to one core and outlives its buffers. Keeps at most `cached_bytes_max` of free memory; what is more goes back to
-// the system's allocator.
+// Belongs to one core and outlives its buffers. Keeps at most `cached_bytes_max` of free memory; what is more goes back
+// to the system's allocator.
 class BufferPool {
  public:
   static constexpr std::size_t smallest_bytes = 4 * kibibyte;

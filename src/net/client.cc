@@ -86,8 +86,8 @@ env::Task<Result<HttpClientResponse>> HttpClient::receive(bool has_no_body, Mono
     if (parser.is_done()) break;
     const std::size_t had = received_.size();
     received_.resize(had + read_bytes);
-    const Result<std::size_t> got = co_await connection_->read_some(
-        std::as_writable_bytes(std::span(received_)).subspan(had), deadline);
+    const Result<std::size_t> got =
+        co_await connection_->read_some(std::as_writable_bytes(std::span(received_)).subspan(had), deadline);
     received_.resize(had + got.value_or(0));
     if (!got.has_value()) co_return std::unexpected(got.error());
     if (*got == 0) {

@@ -20,8 +20,8 @@ class TlsContext;
 
 struct HttpClientOptions {
   env::Endpoint endpoint;
-  std::string host;                         // for the Host header, and for TLS without the port; empty: the endpoint
-  std::shared_ptr<const TlsContext> tls;    // null: plain TCP
+  std::string host;                       // for the Host header, and for TLS without the port; empty: the endpoint
+  std::shared_ptr<const TlsContext> tls;  // null: plain TCP
   std::uint64_t response_bytes_max = 64 * mebibyte;
 };
 
@@ -40,8 +40,8 @@ struct HttpClientResponse {
   [[nodiscard]] std::optional<std::string_view> header(std::string_view lower_case_name) const noexcept;
 };
 
-// Belongs to one core. Connects when there is something to send, keeps the connection while the server does, and connects
-// anew after it was lost.
+// Belongs to one core. Connects when there is something to send, keeps the connection while the server does, and
+// connects anew after it was lost.
 class HttpClient {
  public:
   HttpClient(env::Core& core, HttpClientOptions options);
@@ -50,8 +50,8 @@ class HttpClient {
   ~HttpClient();
 
   // Sends one request and waits for its response. Nothing is sent twice: whether a request that was lost with its
-  // connection took effect is for the caller to find out. Errors: unavailable, timeout, closed, io; corrupt for what is not
-  // HTTP; limit_exceeded for a response beyond response_bytes_max. After an error the connection is closed.
+  // connection took effect is for the caller to find out. Errors: unavailable, timeout, closed, io; corrupt for what is
+  // not HTTP; limit_exceeded for a response beyond response_bytes_max. After an error the connection is closed.
   [[nodiscard]] env::Task<Result<HttpClientResponse>> send(HttpClientRequest request, MonotonicTime deadline);
   // Ends a request in flight with `closed`.
   void close() noexcept;
@@ -59,7 +59,8 @@ class HttpClient {
 
  private:
   [[nodiscard]] env::Task<Result<void>> connect(MonotonicTime deadline);
-  [[nodiscard]] env::Task<Result<HttpClientResponse>> exchange(const HttpClientRequest& request, MonotonicTime deadline);
+  [[nodiscard]] env::Task<Result<HttpClientResponse>> exchange(const HttpClientRequest& request,
+                                                               MonotonicTime deadline);
   [[nodiscard]] env::Task<Result<HttpClientResponse>> receive(bool has_no_body, MonotonicTime deadline);
 
   env::Core& core_;

@@ -26,10 +26,10 @@ struct HeaderField {
 // One whole request. Header views point into memory that the request owns. Moves, never copies.
 struct HttpRequest {
   std::string_view method;
-  std::string_view path;    // before '?', as sent
-  std::string_view query;   // after '?', as sent, without it
+  std::string_view path;             // before '?', as sent
+  std::string_view query;            // after '?', as sent, without it
   std::vector<HeaderField> headers;  // in the order sent; for HTTP/2 ":authority" appears as "host" too
-  MutableBytes body;        // body_padding_bytes readable bytes follow; the handler may overwrite it (decode in place)
+  MutableBytes body;  // body_padding_bytes readable bytes follow; the handler may overwrite it (decode in place)
   std::uint8_t http_major = 1;
   bool over_tls = false;
   bool peer_is_loopback = false;
@@ -39,7 +39,8 @@ struct HttpRequest {
 
 struct HttpResponse {
   std::uint16_t status = 200;
-  std::vector<std::pair<std::string_view, std::string>> headers;  // names are literals, lower case or as they should appear
+  std::vector<std::pair<std::string_view, std::string>>
+      headers;  // names are literals, lower case or as they should appear
   std::string body;
 };
 
@@ -49,8 +50,8 @@ class HttpHandler {
   virtual ~HttpHandler() = default;
   // `request` lives until the returned task ends.
   [[nodiscard]] virtual env::Task<HttpResponse> handle(HttpRequest& request) = 0;
-  // A request that the transport itself refuses (413 body too large, 400 malformed, 431 headers too large): the
-  // handler gives the refusal its service's form.
+  // A request that the transport itself refuses (400 malformed, 408 too slow, 413 body too large, 417 unknown
+  // expectation, 431 headers too large, 503 no memory for it): the handler gives the refusal its service's form.
   [[nodiscard]] virtual HttpResponse refuse(std::uint16_t status) = 0;
 };
 

@@ -47,8 +47,8 @@ void Http1Connection::begin_drain() noexcept {
 
 env::Task<void> Http1Connection::run() {
   while (co_await receive_head()) {
-    const Http1Head head = parser_.parse_head(buffer_.filled().first(head_bytes_),
-                                              context_.settings.header_count_max.get(), request_);
+    const Http1Head head =
+        parser_.parse_head(buffer_.filled().first(head_bytes_), context_.settings.header_count_max.get(), request_);
     if (head.refusal != 0) {
       co_await refuse(head.refusal);
       co_return;
@@ -68,8 +68,8 @@ env::Task<void> Http1Connection::run() {
 env::Task<bool> Http1Connection::receive_head() {
   const std::size_t bytes_max = context_.settings.header_bytes_max.get();
   bool begun = !buffer_.empty();
-  const milliseconds patience = begun || first_request_ ? context_.settings.header_timeout.get()
-                                                        : context_.settings.idle_timeout.get();
+  const milliseconds patience =
+      begun || first_request_ ? context_.settings.header_timeout.get() : context_.settings.idle_timeout.get();
   MonotonicTime deadline = context_.core.now() + patience;
   first_request_ = false;
   is_head_request_ = false;
@@ -125,8 +125,7 @@ env::Task<bool> Http1Connection::receive_sized_body(Http1Framing framing) {
   }
   const std::size_t whole = head_bytes_ + framing.content_length;
   if (!co_await invite_body(framing)) co_return false;
-  const MonotonicTime deadline =
-      context_.core.now() + Duration(context_.settings.body_timeout.get());
+  const MonotonicTime deadline = context_.core.now() + Duration(context_.settings.body_timeout.get());
   const std::size_t had = buffer_.size();
   while (buffer_.size() < whole) {
     // A length costs its sender nothing; memory beyond the first step goes only to who sends.
@@ -144,8 +143,7 @@ env::Task<bool> Http1Connection::receive_sized_body(Http1Framing framing) {
 env::Task<bool> Http1Connection::receive_chunked_body(Http1Framing framing) {
   const std::size_t body_bytes_max = context_.settings.body_bytes_max.get();
   if (!co_await invite_body(framing)) co_return false;
-  const MonotonicTime deadline =
-      context_.core.now() + Duration(context_.settings.body_timeout.get());
+  const MonotonicTime deadline = context_.core.now() + Duration(context_.settings.body_timeout.get());
   std::size_t received = 0;
   std::size_t body_bytes = 0;
   for (;;) {

@@ -60,7 +60,8 @@ class RequestReader final : public http::basic_parser<true> {
   // A value that Beast had to unfold from several lines lies in a buffer of its own.
   [[nodiscard]] bool lies_in_head(std::string_view text) const noexcept {
     const auto* const first = reinterpret_cast<const char*>(head_.data());
-    return text.empty() || (std::greater_equal<>()(text.data(), first) && std::less<>()(text.data(), first + head_.size()));
+    return text.empty() ||
+           (std::greater_equal<>()(text.data(), first) && std::less<>()(text.data(), first + head_.size()));
   }
 
   void on_request_impl(http::verb, BeastText method, BeastText target, int version, error_code& /*ec*/) override {

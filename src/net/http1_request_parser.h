@@ -38,8 +38,8 @@ class Http1RequestParser {
   Http1RequestParser& operator=(const Http1RequestParser&) = delete;
   ~Http1RequestParser();
 
-  // Parses `head`, which ends with its empty line. Fills request.method, path, query and headers with views into `head`,
-  // and turns field names in it to lower case. At most `header_count_max` fields. Refusals: 400, 417, 431.
+  // Parses `head`, which ends with its empty line. Fills request.method, path, query and headers with views into
+  // `head`, and turns field names in it to lower case. At most `header_count_max` fields. Refusals: 400, 417, 431.
   [[nodiscard]] Http1Head parse_head(MutableBytes head, std::size_t header_count_max, HttpRequest& request);
 
   // After parse_head() found a chunked body: decodes from `input`, whose front is what the last call did not consume,

@@ -137,7 +137,7 @@ int Http2Callbacks::on_frame(nghttp2_session*, const nghttp2_frame* frame, void*
       const Http2Stream* const stream = find(user_data, frame->hd.stream_id);
       // A stream that is gone was answered, or refused before it cost anything.
       if (stream == nullptr) return count_control_frame(connection);
-      const bool answered = stream->phase == Http2Stream::Phase::response;
+      const bool answered = stream->phase >= Http2Stream::Phase::response;
       if (answered || !connection.resets_.is_flood(connection.context_.core.now())) return 0;
       return cut_off(connection, Http2Connection::CutOff::resets);
     }
@@ -165,11 +165,18 @@ int Http2Callbacks::on_invalid_frame(nghttp2_session*, const nghttp2_frame* /*fr
   return count_control_frame(self(user_data));
 }
 
-int Http2Callbacks::on_data(nghttp2_session*, std::uint8_t /*flags*/, std::int32_t stream_id, const std::uint8_t* data,
-                            std::size_t bytes, void* user_data) {
+int Http2Callbacks::on_data(nghttp2_session* session, std::uint8_t /*flags*/, std::int32_t stream_id,
+                            const std::uint8_t* data, std::size_t bytes, void* user_data) {
   Http2Stream* const stream = find(user_data, stream_id);
-  if (stream == nullptr || stream->phase != Http2Stream::Phase::body) return 0;
-  stream->add_body({reinterpret_cast<const std::byte*>(data), bytes});
+  if (stream == nullptr) return 0;
+  if (stream->phase == Http2Stream::Phase::body) {
+    stream->add_body({reinterpret_cast<const std::byte*>(data), bytes});
+  } else if (stream->phase == Http2Stream::Phase::lingering) {
+    stream->phase_bytes += bytes;
+    if (stream->phase_bytes > self(user_data).context_.settings.body_bytes_max.get()) {
+      return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_NO_ERROR);
+    }
+  }
   return 0;
 }
 
@@ -183,13 +190,16 @@ int Http2Callbacks::on_stream_close(nghttp2_session*, std::int32_t stream_id, st
   return 0;
 }
 
-int Http2Callbacks::on_frame_sent(nghttp2_session* session, const nghttp2_frame* frame, void* user_data) {
+int Http2Callbacks::on_frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
   const bool ends = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
   if (!ends || (frame->hd.type != NGHTTP2_DATA && frame->hd.type != NGHTTP2_HEADERS)) return 0;
-  const Http2Stream* const stream = find(user_data, frame->hd.stream_id);
+  Http2Stream* const stream = find(user_data, frame->hd.stream_id);
   if (stream == nullptr || stream->request_ended) return 0;
-  // Answered before the request was whole: the peer need not send the rest (RFC 9113, 8.1).
-  return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
+  // Some clients lose an answer that is followed at once by a reset. Let this one send on for a while.
+  stream->phase = Http2Stream::Phase::lingering;
+  stream->phase_began = self(user_data).context_.core.now();
+  stream->phase_bytes = 0;
+  return 0;
 }
 
 ssize_t Http2Callbacks::on_body_wanted(nghttp2_session*, std::int32_t /*stream_id*/, std::uint8_t* /*buffer*/,

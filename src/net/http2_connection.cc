@@ -11,8 +11,8 @@ namespace weir::net {
 
 namespace {
 
-constexpr std::size_t output_bytes_wanted = 128 * kibibyte;  // frames gathered into one write
-constexpr std::size_t output_bytes_kept = 4 * kibibyte;      // of an idle connection
+constexpr std::size_t output_bytes_wanted = 128 * kibibyte;                    // frames gathered into one write
+constexpr std::size_t output_bytes_kept = 4 * kibibyte;                        // of an idle connection
 constexpr std::size_t read_bytes_wanted = 64 * kibibyte - body_padding_bytes;  // while bodies arrive
 constexpr milliseconds stream_check_interval{2'000};
 
@@ -21,8 +21,8 @@ constexpr std::size_t unbudgeted_response_bytes = 4 * kibibyte;
 
 nghttp2_nv header_pair(std::string_view name, std::string_view value) noexcept {
   // nghttp2 copies both; its interface merely lacks a const.
-  return {.name = const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(name.data())),     // NOLINT
-          .value = const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(value.data())),   // NOLINT
+  return {.name = const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(name.data())),    // NOLINT
+          .value = const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(value.data())),  // NOLINT
           .namelen = name.size(),
           .valuelen = value.size(),
           .flags = NGHTTP2_NV_FLAG_NONE};
@@ -52,6 +52,7 @@ env::Task<void> Http2Connection::run() {
   writer_.spawn(write_frames());
   co_await read_frames();
   ending_ = true;
+  if (broken_) connection_.close();  // a writer that is stuck need not wait for its deadline
   output_wanted_.notify_all();
   co_await writer_.wait();
   context_.core.disarm(*this);
@@ -153,7 +154,8 @@ env::Task<void> Http2Connection::serve_stream(Http2Stream& stream) {
 }
 
 void Http2Connection::respond(Http2Stream& stream, HttpResponse response) {
-  const bool body_follows = stream.request.method != "HEAD" && status_has_body(response.status) && !response.body.empty();
+  const bool body_follows =
+      stream.request.method != "HEAD" && status_has_body(response.status) && !response.body.empty();
   stream.release_request();
   stream.response = std::move(response);
   stream.phase = Http2Stream::Phase::response;
@@ -257,13 +259,7 @@ void Http2Connection::on_expiry() {
   for (const auto& [id, stream] : streams_) {
     if (is_too_slow(*stream)) slow.push_back(id);
   }
-  for (const std::int32_t id : slow) {
-    context_.metrics.refused_timeout.add();
-    const bool in_head = streams_.at(id)->phase == Http2Stream::Phase::head;
-    // While a header is open, no other frame can arrive: the whole connection waits for it.
-    if (in_head) end_session(NGHTTP2_ENHANCE_YOUR_CALM);
-    nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, id, NGHTTP2_CANCEL);
-  }
+  for (const std::int32_t id : slow) give_up(*streams_.at(id));
   const milliseconds patience =
       had_requests_ ? context_.settings.idle_timeout.get() : context_.settings.header_timeout.get();
   if (streams_.empty() && context_.core.now() - idle_since_ >= patience) {
@@ -272,6 +268,15 @@ void Http2Connection::on_expiry() {
   }
   if (!slow.empty()) output_wanted_.notify_all();
   arm_timer();
+}
+
+void Http2Connection::give_up(Http2Stream& stream) {
+  const bool lingers = stream.phase == Http2Stream::Phase::lingering;
+  if (!lingers) context_.metrics.refused_timeout.add();
+  // While a header is open, no other frame can arrive: the whole connection waits for it.
+  if (stream.phase == Http2Stream::Phase::head) end_session(NGHTTP2_ENHANCE_YOUR_CALM);
+  // After an answer, NO_ERROR tells the peer that the rest of its request is not wanted (RFC 9113, 8.1).
+  nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, stream.id, lingers ? NGHTTP2_NO_ERROR : NGHTTP2_CANCEL);
 }
 
 bool Http2Connection::is_too_slow(const Http2Stream& stream) const noexcept {
@@ -283,6 +288,7 @@ bool Http2Connection::is_too_slow(const Http2Stream& stream) const noexcept {
       return spent > transfer_allowance(settings, settings.body_timeout.get(), stream.phase_bytes);
     case Http2Stream::Phase::response:
       return spent > transfer_allowance(settings, settings.write_timeout.get(), stream.phase_bytes);
+    case Http2Stream::Phase::lingering: return spent > settings.lingering_timeout.get();
     case Http2Stream::Phase::ready:
     case Http2Stream::Phase::handling: return false;
   }

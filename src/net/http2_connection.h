@@ -20,8 +20,8 @@ struct nghttp2_session;
 namespace weir::net {
 
 // The protocol is nghttp2's; this class moves its bytes, runs one handler per stream and bounds what a peer can cause:
-// streams, header and body bytes, resets, control frames, and slowness. A request that the peer cancels runs to its end and
-// its response is dropped.
+// streams, header and body bytes, resets, control frames, and slowness. A request that the peer cancels runs to its end
+// and its response is dropped.
 class Http2Connection final : public HttpConnection, private env::Timer {
  public:
   // `received` holds what was read already, the client's preface first. `context` and `connection` outlive this.
@@ -42,12 +42,13 @@ class Http2Connection final : public HttpConnection, private env::Timer {
   [[nodiscard]] env::Task<void> serve_stream(Http2Stream& stream);
   [[nodiscard]] env::Task<void> linger();
 
-  [[nodiscard]] bool receive();        // gives the buffer to nghttp2; false when nothing more is to be read
+  [[nodiscard]] bool receive();  // gives the buffer to nghttp2; false when nothing more is to be read
   void start_ready_streams();
   void respond(Http2Stream& stream, HttpResponse response);
   void fill_output();
-  void on_expiry() override;           // timeouts of streams and of the idle connection
+  void on_expiry() override;  // timeouts of streams and of the idle connection
   [[nodiscard]] bool is_too_slow(const Http2Stream& stream) const noexcept;
+  void give_up(Http2Stream& stream);
   void arm_timer();
   void forget(Http2Stream& stream);
   void end_session(std::uint32_t error_code) noexcept;

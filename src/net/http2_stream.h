@@ -20,11 +20,12 @@ struct HttpContext;
 class Http2Stream {
  public:
   enum class Phase : std::uint8_t {
-    head,      // header fields arrive
-    body,      // DATA arrives
-    ready,     // whole; the handler has not been called yet
-    handling,  // the handler runs
-    response,  // the response goes out
+    head,       // header fields arrive
+    body,       // DATA arrives
+    ready,      // whole; the handler has not been called yet
+    handling,   // the handler runs
+    response,   // the response goes out
+    lingering,  // answered before the request was whole; the rest is dropped
   };
 
   // What a stream costs besides the bytes of its request: this object, nghttp2's own, a coroutine.
@@ -49,9 +50,9 @@ class Http2Stream {
 
   const std::int32_t id;
   Phase phase = Phase::head;
-  std::uint16_t refusal = 0;      // the status to answer with instead of calling the handler
-  bool closed = false;            // nghttp2 knows it no longer
-  bool request_ended = false;     // the peer has sent all of it
+  std::uint16_t refusal = 0;   // the status to answer with instead of calling the handler
+  bool closed = false;         // nghttp2 knows it no longer
+  bool request_ended = false;  // the peer has sent all of it
   MonotonicTime phase_began{};
   std::uint64_t phase_bytes = 0;  // moved since phase_began
   HttpRequest request;
@@ -66,7 +67,9 @@ class Http2Stream {
     std::uint32_t bytes = 0;
   };
   [[nodiscard]] Part keep(std::string_view text);
-  [[nodiscard]] std::string_view view(Part part) const noexcept { return std::string_view(text_).substr(part.at, part.bytes); }
+  [[nodiscard]] std::string_view view(Part part) const noexcept {
+    return std::string_view(text_).substr(part.at, part.bytes);
+  }
   [[nodiscard]] bool make_body_room(std::size_t bytes);
 
   HttpContext& context_;

@@ -53,7 +53,8 @@ class MemoryReservation {
   }
   ~MemoryReservation() { release(); }
 
-  // Makes the share `bytes` large, from `budget` (always the same one). False, and nothing changed, when it does not fit.
+  // Makes the share `bytes` large, from `budget` (always the same one). False, and nothing changed, when it does not
+  // fit.
   [[nodiscard]] bool resize(MemoryBudget& budget, std::uint64_t bytes) noexcept {
     if (bytes > bytes_ && !budget.try_take(bytes - bytes_)) return false;
     if (bytes < bytes_) budget.give_back(bytes_ - bytes);

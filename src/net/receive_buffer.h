@@ -18,9 +18,9 @@ class ReceiveBuffer {
   [[nodiscard]] std::size_t size() const noexcept { return end_ - begin_; }
   [[nodiscard]] bool empty() const noexcept { return begin_ == end_; }
 
-  void append(std::size_t bytes) noexcept { end_ += bytes; }           // read into free_space()
+  void append(std::size_t bytes) noexcept { end_ += bytes; }  // read into free_space()
   void drop_front(std::size_t bytes) noexcept { begin_ += bytes; }
-  void cut_to(std::size_t bytes) noexcept { end_ = begin_ + bytes; }   // keeps the first `bytes` of filled()
+  void cut_to(std::size_t bytes) noexcept { end_ = begin_ + bytes; }  // keeps the first `bytes` of filled()
 
   // Makes room for `bytes` in filled() altogether. What is filled may move. False when the budget is used up.
   [[nodiscard]] bool make_room(std::size_t bytes);

@@ -39,8 +39,7 @@ env::Task<Result<std::unique_ptr<HttpServer>>> HttpServer::start(env::Core& core
                                                                  std::vector<ServingCore> serving_cores,
                                                                  HttpResources& resources, HttpServerOptions options) {
   WEIR_ASSERT(!serving_cores.empty());
-  Result<std::unique_ptr<env::Listener>> listener =
-      co_await core.network().listen(options.endpoint, options.backlog);
+  Result<std::unique_ptr<env::Listener>> listener = co_await core.network().listen(options.endpoint, options.backlog);
   if (!listener.has_value()) co_return std::unexpected(std::move(listener.error()));
   std::unique_ptr<HttpServer> server(
       new HttpServer(core, std::move(serving_cores), resources, std::move(options), std::move(*listener)));
@@ -94,8 +93,7 @@ env::Task<void> HttpServer::serve(CoreState& state, std::unique_ptr<env::Pending
   Session session;
   session.connection = state.context.core.network().adopt(std::move(pending));
   if (options_.tls != nullptr) {
-    auto secured =
-        std::make_unique<TlsConnection>(state.context.core, std::move(session.connection), options_.tls);
+    auto secured = std::make_unique<TlsConnection>(state.context.core, std::move(session.connection), options_.tls);
     session.tls = secured.get();
     session.connection = std::move(secured);
   }
@@ -117,10 +115,11 @@ env::Task<void> HttpServer::serve_session(CoreState& state, Session& session) {
   Protocol protocol = Protocol::none;
   if (session.tls == nullptr) {
     protocol = co_await detect_protocol(*session.connection, received, deadline);
-  } else if ((co_await session.tls->handshake(deadline)).has_value()) {
+  } else if (const Result<void> shaken = co_await session.tls->handshake(deadline); shaken.has_value()) {
     protocol = session.tls->protocol() == "h2" ? Protocol::http2 : Protocol::http1;
   } else {
     context.metrics.tls_handshakes_failed.add();
+    log_debug("net", "a TLS handshake failed", {{"error", shaken.error().message}});
   }
   if (protocol == Protocol::none) co_return;
   if (protocol == Protocol::http2) {

@@ -30,8 +30,9 @@ struct HttpServerOptions {
   std::shared_ptr<const TlsContext> tls;
 };
 
-// The listener lives on the core that called start(); connections go round the serving cores in turn and stay where they
-// land. While net.connections_max connections are open in the process, further ones are accepted, closed and counted.
+// The listener lives on the core that called start(); connections go round the serving cores in turn and stay where
+// they land. While net.connections_max connections are open in the process, further ones are accepted, closed and
+// counted.
 class HttpServer {
  public:
   // `resources` outlives the server. Errors: already_exists when the port is taken, io.
@@ -46,8 +47,8 @@ class HttpServer {
   [[nodiscard]] const env::Endpoint& local() const noexcept;  // with the port that the system chose
 
   // Stops accepting, closes idle connections, tells HTTP/2 peers to go away and lets requests in flight finish. After
-  // `grace` what is still open is closed. Returns when every connection and every handler has ended. Call once, on the core
-  // that called start().
+  // `grace` what is still open is closed. Returns when every connection and every handler has ended. Call once, on the
+  // core that called start().
   [[nodiscard]] env::Task<void> stop(Duration grace);
 
  private:

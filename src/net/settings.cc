@@ -5,7 +5,7 @@
 namespace weir::net {
 
 HttpSettings::HttpSettings(SettingsRegistry& registry)
-    : connections_max(registry, "net.connections_max", 20'000, {1, 1'000'000},
+    : connections_max(registry, "net.connections_max", 16'000, {1, 1'000'000},
                       "connections open at once in the process; one more is accepted, closed at once and counted"),
       header_bytes_max(registry, "net.header_bytes_max", 64 * kibibyte, {1 * kibibyte, 1 * mebibyte},
                        "bytes of one request's header; more is answered with 431"),
@@ -13,13 +13,14 @@ HttpSettings::HttpSettings(SettingsRegistry& registry)
                        "fields of one request's header; more is answered with 431"),
       body_bytes_max(registry, "net.body_bytes_max", 16 * mebibyte, {1 * kibibyte, 1 * gibibyte},
                      "bytes of one request's body; more is answered with 413"),
-      request_memory_bytes_max(registry, "net.request_memory_bytes_max", 512 * mebibyte, {1 * mebibyte, 1024 * gibibyte},
+      request_memory_bytes_max(registry, "net.request_memory_bytes_max", 512 * mebibyte,
+                               {1 * mebibyte, 1024 * gibibyte},
                                "bytes of requests in memory at once, over all connections; a request that does not fit "
                                "is answered with 503"),
-      response_memory_bytes_max(registry, "net.response_memory_bytes_max", 512 * mebibyte,
-                                {1 * mebibyte, 1024 * gibibyte},
-                                "bytes of responses waiting for their readers at once, over all connections; a response "
-                                "that does not fit is replaced by a 503"),
+      response_memory_bytes_max(
+          registry, "net.response_memory_bytes_max", 512 * mebibyte, {1 * mebibyte, 1024 * gibibyte},
+          "bytes of responses waiting for their readers at once, over all connections; a response "
+          "that does not fit is replaced by a 503"),
       buffer_cache_bytes_max(registry, "net.buffer_cache_bytes_max", 16 * mebibyte, {0, 1 * gibibyte},
                              "bytes of free receive buffers that each port keeps on each core for the next request"),
       transfer_bytes_per_second_min(registry, "net.transfer_bytes_per_second_min", 4 * kibibyte, {1, 1 * gibibyte},

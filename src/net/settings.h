@@ -32,6 +32,7 @@ struct HttpSettings {
 inline constexpr seconds h2_flood_interval{10};
 
 // How long a transfer of `bytes` may take in all: `patience` for the first byte to move, then the least rate allowed.
-[[nodiscard]] Duration transfer_allowance(const HttpSettings& settings, milliseconds patience, std::uint64_t bytes) noexcept;
+[[nodiscard]] Duration transfer_allowance(const HttpSettings& settings, milliseconds patience,
+                                          std::uint64_t bytes) noexcept;
 
 }  // namespace weir::net

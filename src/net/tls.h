@@ -1,7 +1,7 @@
 // TLS over any connection, by OpenSSL without sockets: it runs in a simulation like everything else.
 //
-// OpenSSL draws keys and nonces from its own generator, the one source of randomness outside env: a session's bytes differ
-// from run to run, what they carry does not.
+// OpenSSL draws keys and nonces from its own generator, the one source of randomness outside env: a session's bytes
+// differ from run to run, what they carry does not.
 #pragma once
 
 #include <memory>
@@ -51,8 +51,8 @@ class TlsContext {
 // A connection whose bytes are encrypted on their way. Belongs to one core. handshake() comes first; then as any other.
 class TlsConnection final : public env::Connection {
  public:
-  // `server_name` (clients only) is sent as SNI and, where the context verifies, must be what the certificate bears: a DNS
-  // name or a numeric address.
+  // `server_name` (clients only) is sent as SNI and, where the context verifies, must be what the certificate bears: a
+  // DNS name or a numeric address.
   TlsConnection(env::Core& core, std::unique_ptr<env::Connection> transport, std::shared_ptr<const TlsContext> context,
                 const std::string& server_name = "");
   ~TlsConnection() override;
@@ -85,8 +85,8 @@ class TlsConnection final : public env::Connection {
   std::vector<std::byte> inbound_;  // ciphertext, [inbound_begin_, inbound_end_) still to decrypt
   std::size_t inbound_begin_ = 0;
   std::size_t inbound_end_ = 0;
-  std::string outbound_;            // ciphertext to send
-  std::string gathered_;            // small parts, to make one record of them
+  std::string outbound_;  // ciphertext to send
+  std::string gathered_;  // small parts, to make one record of them
   env::Event flushed_;
   bool flushing_ = false;
 };

@@ -22,7 +22,8 @@ bool is_dns_name(std::string_view name) {
   constexpr std::size_t name_bytes_max = 253;
   if (name.starts_with("*.")) name.remove_prefix(2);
   const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' || c == '_';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+           c == '_';
   };
   return !name.empty() && name.size() <= name_bytes_max && std::ranges::all_of(name, allowed);
 }
@@ -88,10 +89,10 @@ Result<CertificatePem> make_self_signed_certificate(const CertificateRequest& re
   if (X509_sign(certificate.get(), key.get(), EVP_sha256()) == 0) {
     return fail(ErrorCode::internal, "signing the certificate: " + take_openssl_error());
   }
-  return CertificatePem{
-      .certificate = to_pem([&](BIO* bio) { return PEM_write_bio_X509(bio, certificate.get()); }),
-      .private_key = to_pem(
-          [&](BIO* bio) { return PEM_write_bio_PrivateKey(bio, key.get(), nullptr, nullptr, 0, nullptr, nullptr); })};
+  return CertificatePem{.certificate = to_pem([&](BIO* bio) { return PEM_write_bio_X509(bio, certificate.get()); }),
+                        .private_key = to_pem([&](BIO* bio) {
+                          return PEM_write_bio_PrivateKey(bio, key.get(), nullptr, nullptr, 0, nullptr, nullptr);
+                        })};
 }
 
 }  // namespace weir::net

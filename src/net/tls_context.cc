@@ -16,14 +16,15 @@ namespace {
 constexpr std::string_view server_protocols("\x02h2\x08http/1.1", 12);
 
 Bio read_only_bio(std::string_view text) {
-  return Bio(BIO_new_mem_buf(text.data(), static_cast<int>(std::min<std::size_t>(text.size(), std::numeric_limits<int>::max()))));
+  return Bio(BIO_new_mem_buf(text.data(),
+                             static_cast<int>(std::min<std::size_t>(text.size(), std::numeric_limits<int>::max()))));
 }
 
 // An encrypted key is an error, not a question on the terminal.
 int no_passphrase(char* /*buffer*/, int /*size*/, int /*writing*/, void* /*user*/) { return -1; }
 
-int choose_protocol(SSL* /*ssl*/, const unsigned char** chosen, unsigned char* chosen_bytes, const unsigned char* offered,
-                    unsigned int offered_bytes, void* /*user*/) {
+int choose_protocol(SSL* /*ssl*/, const unsigned char** chosen, unsigned char* chosen_bytes,
+                    const unsigned char* offered, unsigned int offered_bytes, void* /*user*/) {
   unsigned char* found = nullptr;
   const int outcome =
       SSL_select_next_proto(&found, chosen_bytes, reinterpret_cast<const unsigned char*>(server_protocols.data()),

@@ -318,6 +318,37 @@ TEST(Lane, AnOwnerWhoWasOvertakenNeitherWritesNorReads) {
   });
 }
 
+env::Task<void> write_until_refused(TestLane& lane, std::string name, WriterLog& log) {
+  for (int i = 0;; ++i) {
+    const std::string data = name + "-" + std::to_string(i);
+    const AppendReply reply = co_await put(lane, first_shard, data);
+    if (reply.refusal != Refusal::none) co_return;
+    log.acknowledged[data] = {reply.first_index.value, reply.arrival, data};
+  }
+}
+
+TEST(Lane, TwoOwnersNeverBothAcknowledge) {
+  for_each_seed(1, 50, [](std::uint64_t seed) {
+    run_simulation(seed, [](env::Core& core) -> env::Task<void> {
+      const auto fence = std::make_shared<journal::LaneFence>();
+      const auto old_owner = co_await open_lane(core, lane_options(1), fence);
+      WriterLog log;
+      env::TaskGroup writers(core);
+      for (int i = 0; i < 3; ++i) writers.spawn(write_until_refused(*old_owner, std::to_string(i), log));
+      co_await core.sleep_for(microseconds(static_cast<std::int64_t>(core.random_u64() % 20'000)));
+      const auto new_owner = co_await open_lane(core, lane_options(2), fence, seconds(1));
+      const AppendReply first = co_await put(*new_owner, first_shard, "new");
+      EXPECT_EQ(first.refusal, Refusal::none);
+      co_await writers.wait();
+      std::map<std::string, SeenRecord> seen;
+      for (const SeenRecord& record : co_await read_all(**new_owner, first_shard)) seen[record.data] = record;
+      for (const auto& [data, record] : log.acknowledged) EXPECT_EQ(seen[data], record) << data;
+      co_await (*old_owner)->stop();
+      co_await (*new_owner)->stop();
+    });
+  });
+}
+
 TEST(Lane, StoppingMakesWhatWasAcceptedDurableAndRefusesTheRest) {
   run_simulation(1, [](env::Core& core) -> env::Task<void> {
     auto lane = co_await open_lane(core, lane_options(1));

@@ -21,8 +21,10 @@ from harness.wire import ApiError, Wire, wait_active  # noqa: E402
 
 STREAM = "kill-test"
 SHARDS_AT_FIRST = 4
-SETTINGS = {"limits.enforce_rates": "false"}
-# A data directory lives through this many crashes; then a new one begins, so that a check stays a matter of seconds.
+SETTINGS = {"limits.enforce_rates": "false", "directory.create_time": "20ms", "directory.update_time": "20ms"}
+# Every other data directory has the smallest segments, so that kills meet segments as they end, begin and are trimmed.
+SMALL_SEGMENTS = {"journal.first_segment_bytes": "64KiB", "journal.segment_bytes": "1MiB", "journal.trim_interval": "1s"}
+# A data directory lives through at most this many crashes; then a new one begins, so that a check stays a matter of seconds.
 CYCLES_PER_DIRECTORY = 40
 
 
@@ -98,13 +100,16 @@ def summary(cycles):
 
 def run(options):
     chosen = random.Random(options.seed)
-    cycles, campaign = [], None
+    cycles, campaign, small = [], None, True
+    per_directory = min(CYCLES_PER_DIRECTORY, max(1, options.cycles // 2))
     settings = dict(assignment.split("=", 1) for assignment in options.set)
     base = Path(tempfile.mkdtemp(prefix="weir-kill-"))
     for number in range(1, options.cycles + 1):
         if campaign is None:
-            campaign = Campaign(base / f"data-{number}", chosen.random(), settings)
+            sizes = SMALL_SEGMENTS if small else {}
+            campaign = Campaign(base / f"data-{number}", chosen.random(), {**sizes, **settings})
             campaign.begin()
+            small = not small
         figures = campaign.cycle(options.writers, (options.least_s, options.most_s))
         cycles.append(figures)
         print(f"cycle {number}: {figures['acknowledged']} acknowledged, {figures['found']} found, "
@@ -113,7 +118,7 @@ def run(options):
             print(f"  {problem}", flush=True)
         if figures["problems"]:
             print(f"  the data directory is kept: {campaign.server.data_directory}", flush=True)
-        if figures["problems"] or number % CYCLES_PER_DIRECTORY == 0 or number == options.cycles:
+        if figures["problems"] or number % per_directory == 0 or number == options.cycles:
             campaign.server.stop()
             if not figures["problems"]:
                 shutil.rmtree(campaign.server.data_directory)

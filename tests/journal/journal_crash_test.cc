@@ -13,12 +13,6 @@
 namespace weir::journal {
 namespace {
 
-class QuietLog {
- public:
-  QuietLog() { set_log_level(LogLevel::error); }
-  ~QuietLog() { set_log_level(LogLevel::info); }
-};
-
 // The directory above the lane's is the caller's to make durable.
 env::Task<void> make_parent_durable(env::Core& core) {
   (void)co_await core.files().create_directories("/data");
@@ -79,7 +73,7 @@ env::Task<void> reopen_and_check(env::Core& core, LaneModel& model) {
 }
 
 TEST(JournalCrash, AcknowledgedBatchSurvivesCrashAtEveryBoundary) {
-  const QuietLog quiet;
+  const SilentLog silent;
   test::for_each_seed_isolated(1, 2, [](std::uint64_t seed) {
     std::unique_ptr<LaneModel> model;
     const env::SimulatedDiskOptions options{.seed = seed};
@@ -100,7 +94,7 @@ TEST(JournalCrash, AcknowledgedBatchSurvivesCrashAtEveryBoundary) {
 // Crash after crash on the same disk, in the middle of commits, rolls, trims and recoveries; what is seen after one crash
 // must be there after the next.
 TEST(JournalCrash, WhatWasSeenSurvivesTheNextCrash) {
-  const QuietLog quiet;
+  const SilentLog silent;
   test::for_each_seed_isolated(1, 30, [](std::uint64_t seed) {
     env::SimulatedDisk disk({.seed = seed});
     LaneModel model = new_model(seed);
@@ -121,7 +115,7 @@ TEST(JournalCrash, WhatWasSeenSurvivesTheNextCrash) {
 // The same with a disk that reports errors as well, at any call: errors of writes, of syncs with and without the pages
 // being dropped, of everything else.
 TEST(JournalCrash, NothingIsLostWhenTheDiskFailsAtAnyCall) {
-  const QuietLog quiet;
+  const SilentLog silent;
   test::for_each_seed_isolated(1, 40, [](std::uint64_t seed) {
     env::SimulatedDisk disk({.seed = seed});
     LaneModel model = new_model(seed);

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/log.h"
 #include "env/core.h"
 #include "env/sim/seeded_random.h"
 #include "gtest/gtest.h"
@@ -19,6 +20,16 @@
 #include "journal/journal.h"
 
 namespace weir::journal {
+
+// Keeps the log out of a test's output, errors that the test provokes included.
+class SilentLog final : public LogSink {
+ public:
+  SilentLog() { set_log_sink(this, nullptr); }
+  ~SilentLog() override { set_log_sink(nullptr, nullptr); }
+  SilentLog(const SilentLog&) = delete;
+  SilentLog& operator=(const SilentLog&) = delete;
+  void write(std::string_view) noexcept override {}
+};
 
 struct KnownRecord {
   RecordIndex index;

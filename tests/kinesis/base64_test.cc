@@ -1,5 +1,6 @@
 #include "kinesis/base64.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -49,7 +50,7 @@ TEST(Base64, EncodingNeverReadsOrWritesOutsideItsMemory) {
     std::vector<char> out(base64_encoded_size(size));
     base64_encode(data, out.data());
     std::vector<std::byte> in_place(out.size());
-    std::memcpy(in_place.data(), out.data(), out.size());
+    std::copy(out.begin(), out.end(), reinterpret_cast<char*>(in_place.data()));
     const auto decoded = base64_decode(as_text(in_place), in_place.data());
     ASSERT_EQ(decoded.size, size);
   }

@@ -1,6 +1,7 @@
 // A request body with the padding that the server's transport gives it.
 #pragma once
 
+#include <cstring>
 #include <string>
 #include <string_view>
 #include <vector>

@@ -33,7 +33,9 @@ class SqliteBackend {
   ~SqliteBackend() { std::filesystem::remove_all(directory_); }
   SqliteBackend(const SqliteBackend&) = delete;
   SqliteBackend& operator=(const SqliteBackend&) = delete;
-  Task<Result<std::unique_ptr<Metastore>>> open(Core& core) { return open_sqlite_metastore(core, directory_ + "/m.db"); }
+  Task<Result<std::unique_ptr<Metastore>>> open(Core& core) {
+    return open_sqlite_metastore(core, directory_ + "/m.db");
+  }
 
  private:
   std::string directory_;

@@ -23,9 +23,9 @@ TEST(SequenceNumber, FormatsTheVectorsOfTheReference) {
             "49646437577108476416916876405825929425585429676275269634");
   EXPECT_EQ(to_string(starting_sequence_number(at_second(1700000000), ShardIndex{1})),
             "49646437577130777162115407028967465143858078037781250066");
-  EXPECT_EQ(to_string(record_sequence_number(at_second(1700000000), ShardIndex{3}, RecordIndex{42},
-                                             at_second(1700000100))),
-            "49646437577175378652512468275301311464827196058078543922");
+  EXPECT_EQ(
+      to_string(record_sequence_number(at_second(1700000000), ShardIndex{3}, RecordIndex{42}, at_second(1700000100))),
+      "49646437577175378652512468275301311464827196058078543922");
   EXPECT_EQ(to_string(ending_sequence_number(at_second(1700000000), ShardIndex{0}, at_second(1700000200))),
             "49646437577119626789516141717395488358902152971748900866");
 }
@@ -58,15 +58,23 @@ TEST(SequenceNumber, ReadsOlderVersions) {
 
 TEST(SequenceNumber, RefusesWhatBreaksTheLayout) {
   const char* invalid[] = {
-      "49646437577119626789516141717396697284721753857028259842",  // record index 2^63
-      "54757830818698251126701659333928097181345247317440069634",  // created at the bound
-      "49646437577108476416916876405825929308762319225075269635",  // version digit 3
-      "49646437577108476416916876405825929308762319225075269632",  // version digit 0
-      "74166366230962698150650428840230876246662145180012904450",  // first digit 3
-      "680564733841876926926749214863536422912",                   // 2^129: between the versions
-      "680564733841876926926749214863536422911",                   // version 0, created far beyond the bound
+      "49646437577119626789516141717396697284721753857028259842",    // record index 2^63
+      "54757830818698251126701659333928097181345247317440069634",    // created at the bound
+      "49646437577108476416916876405825929308762319225075269635",    // version digit 3
+      "49646437577108476416916876405825929308762319225075269632",    // version digit 0
+      "74166366230962698150650428840230876246662145180012904450",    // first digit 3
+      "680564733841876926926749214863536422912",                     // 2^129: between the versions
+      "680564733841876926926749214863536422911",                     // version 0, created far beyond the bound
       "6277101735386680763835789423207666416102355444464034512896",  // 2^192
-      "", "00", "01", "-1", "+1", " 1", "1 ", "1a", "0x1",
+      "",
+      "00",
+      "01",
+      "-1",
+      "+1",
+      " 1",
+      "1 ",
+      "1a",
+      "0x1",
   };
   for (const char* text : invalid) EXPECT_FALSE(parse_sequence_number(text).has_value()) << text;
   EXPECT_FALSE(parse_sequence_number(std::string(129, '9')).has_value());

@@ -102,16 +102,13 @@ TEST(StreamArn, IsBuiltAndRead) {
 }
 
 TEST(StreamArn, OtherFormsAreRefused) {
-  for (const char* text : {"", "arn", "arn:aws:kinesis:us-east-1:000000000000:stream/", "orders",
-                           "arn:aws:kinesis:us-east-1:00000000000:stream/orders",
-                           "arn:aws:kinesis:us-east-1:0000000000000:stream/orders",
-                           "arn:aws:kinesis:us-east-1:00000000000a:stream/orders",
-                           "arn:aws:firehose:us-east-1:000000000000:stream/orders",
-                           "arn:gcp:kinesis:us-east-1:000000000000:stream/orders",
-                           "ARN:aws:kinesis:us-east-1:000000000000:stream/orders",
-                           "arn:aws:kinesis:us-east-1:000000000000:orders",
-                           "arn:aws:kinesis:us-east-1:000000000000:stream/or ders",
-                           "arn:aws:kinesis:us-east-1:000000000000:stream/orders\n"}) {
+  for (const char* text :
+       {"", "arn", "arn:aws:kinesis:us-east-1:000000000000:stream/", "orders",
+        "arn:aws:kinesis:us-east-1:00000000000:stream/orders", "arn:aws:kinesis:us-east-1:0000000000000:stream/orders",
+        "arn:aws:kinesis:us-east-1:00000000000a:stream/orders", "arn:aws:firehose:us-east-1:000000000000:stream/orders",
+        "arn:gcp:kinesis:us-east-1:000000000000:stream/orders", "ARN:aws:kinesis:us-east-1:000000000000:stream/orders",
+        "arn:aws:kinesis:us-east-1:000000000000:orders", "arn:aws:kinesis:us-east-1:000000000000:stream/or ders",
+        "arn:aws:kinesis:us-east-1:000000000000:stream/orders\n"}) {
     EXPECT_FALSE(parse_stream_arn(text).has_value()) << text;
   }
 }

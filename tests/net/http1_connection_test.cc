@@ -82,7 +82,8 @@ TEST(Http1Connection, LargeBodiesArriveWholeAndTheirMemoryGoesBack) {
     ASSERT_EQ(fixture.handler.seen.size(), 2U);
     EXPECT_EQ(fixture.handler.seen[0], "POST /x?y\nhost=here\ncontent-length=5242880\n\n" + body);
     std::string chunked = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n";
-    for (std::size_t at = 0; at < body.size(); at += 524'288) chunked += "80000\r\n" + body.substr(at, 524'288) + "\r\n";
+    for (std::size_t at = 0; at < body.size(); at += 524'288)
+      chunked += "80000\r\n" + body.substr(at, 524'288) + "\r\n";
     served.exchange(chunked + "0\r\n\r\n");
     ASSERT_EQ(fixture.handler.seen.size(), 3U);
     EXPECT_THAT(fixture.handler.seen[2], EndsWith("\n\n" + body));
@@ -105,8 +106,8 @@ TEST(Http1Connection, RefusesABodyTooLargeBeforeReadingIt) {
   HttpFixture fixture({"net.body_bytes_max=1000000"});
   {
     Served served(fixture);
-    const std::string answer = served.exchange(
-        "PUT / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 1000001\r\n\r\nabc");
+    const std::string answer =
+        served.exchange("PUT / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 1000001\r\n\r\nabc");
     EXPECT_THAT(answer, StartsWith("HTTP/1.1 413 "));
     EXPECT_THAT(answer, HasSubstr("Connection: close\r\n"));
     EXPECT_THAT(answer, EndsWith("refused"));
@@ -185,7 +186,8 @@ TEST(Http1Connection, HeadHasTheLengthButNotTheBody) {
 TEST(Http1Connection, KeepsVersion10ConnectionsOpenOnlyWhenAsked) {
   HttpFixture fixture;
   Served served(fixture);
-  EXPECT_THAT(served.exchange("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"), HasSubstr("Connection: keep-alive\r\n"));
+  EXPECT_THAT(served.exchange("GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n"),
+              HasSubstr("Connection: keep-alive\r\n"));
   EXPECT_FALSE(served.ended);
   EXPECT_THAT(served.exchange("GET / HTTP/1.0\r\n\r\n"), HasSubstr("Connection: close\r\n"));
   EXPECT_TRUE(served.ended);

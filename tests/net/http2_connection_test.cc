@@ -118,20 +118,25 @@ TEST(Http2Connection, RefusesBodiesAndHeadersTooLargeAndGoesOn) {
   const auto announced = client.request("/", "abc", {{"content-length", "100001"}}, false);
   const auto silent = client.request("/", std::string(300'000, 'x'));
   const auto long_header = client.request("/", "abc", {{"x-long", std::string(9'000, 'x')}});
-  const auto many_headers =
-      client.request("/", "", std::vector<std::pair<std::string, std::string>>(40, {"a", "b"}));
+  const auto many_headers = client.request("/", "", std::vector<std::pair<std::string, std::string>>(40, {"a", "b"}));
   const auto two_hosts = client.request("/", "", {{"host", "elsewhere"}});
   const auto good = client.request("/", "abc");
   client.exchange();
   EXPECT_EQ(client.answer(announced).status, "413");
   EXPECT_EQ(client.answer(announced).body, "refused");
-  EXPECT_TRUE(client.answer(announced).closed) << "the peer is told not to send the rest";
+  EXPECT_FALSE(client.answer(announced).closed) << "the rest of the request is dropped for a while";
+  fixture.core.run_for(seconds(5));
+  client.exchange();
+  EXPECT_TRUE(client.answer(announced).closed) << "then the peer is told not to send it";
+  EXPECT_EQ(client.answer(announced).error_code, NGHTTP2_NO_ERROR);
   EXPECT_EQ(client.answer(silent).status, "413");
   EXPECT_EQ(client.answer(long_header).status, "431");
   EXPECT_EQ(client.answer(many_headers).status, "431");
   EXPECT_EQ(client.answer(two_hosts).status, "400");
   EXPECT_EQ(client.answer(good).body, "abc");
   EXPECT_EQ(fixture.handler.seen.size(), 1U);
+  client.ping();
+  client.exchange();  // with nothing on its way, the next read needs no large buffer
   EXPECT_EQ(fixture.resources->request_memory.used_bytes(), 0U);
 }
 
@@ -252,10 +257,11 @@ TEST(Http2Connection, CutsOffAFloodOfContinuations) {
   Http2TestClient client(fixture);
   client.exchange();
   // A header that never ends: "a: b" as literals, without END_HEADERS.
-  const std::string block("\x00\x01"
-                          "a\x01"
-                          "b",
-                          5);
+  const std::string block(
+      "\x00\x01"
+      "a\x01"
+      "b",
+      5);
   std::string flood = Http2TestClient::frame(NGHTTP2_HEADERS, 0, 1, block);
   for (int i = 0; i < 1'000; ++i) flood += Http2TestClient::frame(NGHTTP2_CONTINUATION, 0, 1, block);
   client.send_raw(flood);
@@ -270,9 +276,10 @@ TEST(Http2Connection, CutsOffAHeaderThatUnfoldsWithoutEnd) {
   Http2TestClient client(fixture);
   client.exchange();
   // One large field goes into the dynamic table; after that each byte stands for all of it.
-  std::string block("\x40\x01"
-                    "a",
-                    3);
+  std::string block(
+      "\x40\x01"
+      "a",
+      3);
   block += std::string("\x7f\xd1\x1e", 3) + std::string(4'000 - 48, 'v');
   block += std::string(2'000, '\xbe');
   client.send_raw(Http2TestClient::frame(NGHTTP2_HEADERS, NGHTTP2_FLAG_END_HEADERS, 1, block));
@@ -317,10 +324,11 @@ TEST(Http2Connection, AHeaderThatStopsHalfwayEndsTheConnection) {
   HttpFixture fixture({"net.header_timeout=10s"});
   Http2TestClient client(fixture);
   client.exchange();
-  client.send_raw(Http2TestClient::frame(NGHTTP2_HEADERS, 0, 1, std::string("\x00\x01"
-                                                                           "a\x01"
-                                                                           "b",
-                                                                           5)));
+  client.send_raw(Http2TestClient::frame(NGHTTP2_HEADERS, 0, 1,
+                                         std::string("\x00\x01"
+                                                     "a\x01"
+                                                     "b",
+                                                     5)));
   fixture.core.run_for(seconds(15));
   EXPECT_TRUE(client.served().ended);
 }

@@ -55,8 +55,8 @@ class Http2TestSession {
     bodies_.push_back(std::make_unique<Body>(Body{std::move(body), 0, complete}));
     nghttp2_data_provider provider{.source = {.ptr = bodies_.back().get()}, .read_callback = &on_body_wanted};
     const bool has_body = !bodies_.back()->bytes.empty() || !complete;
-    const std::int32_t id =
-        nghttp2_submit_request(session_, nullptr, headers.data(), headers.size(), has_body ? &provider : nullptr, nullptr);
+    const std::int32_t id = nghttp2_submit_request(session_, nullptr, headers.data(), headers.size(),
+                                                   has_body ? &provider : nullptr, nullptr);
     WEIR_ASSERT(id > 0);
     return id;
   }

@@ -41,8 +41,8 @@ class EchoHandler final : public HttpHandler {
     }
     // What follows the body must be readable (the sanitizer looks).
     for (std::size_t i = 0; i < body_padding_bytes; ++i) {
-      padding_sum += std::to_integer<unsigned>(request.body.data() == nullptr ? std::byte{0}
-                                                                             : request.body.data()[request.body.size() + i]);
+      padding_sum += std::to_integer<unsigned>(
+          request.body.data() == nullptr ? std::byte{0} : request.body.data()[request.body.size() + i]);
     }
     for (std::byte& byte : request.body) byte = std::byte{'!'};  // a handler may overwrite the body
     --running;

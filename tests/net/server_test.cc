@@ -206,6 +206,24 @@ TEST(HttpServer, AnswersATooLargeBodySoThatItsSenderSeesIt) {
   });
 }
 
+TEST(HttpServer, GivesUpAReaderThatDoesNotRead) {
+  with_server({"net.write_timeout=5s", "net.transfer_bytes_per_second_min=1MiB"},
+              [](Served& served) -> env::Task<void> {
+                const auto http1 = co_await served.connect();
+                co_await write(*http1, "GET /large HTTP/1.1\r\nHost: h\r\n\r\n");
+                const auto h2 = co_await served.connect();
+                Http2TestSession session;
+                session.request("/large");
+                co_await write(*h2, session.output());
+                co_await served.simulation.core(0).sleep_for(seconds(2));
+                EXPECT_EQ(served.resources.connections.load(), 2U);
+                EXPECT_GT(served.resources.response_memory.used_bytes(), 3 * mebibyte);
+                co_await served.simulation.core(0).sleep_for(seconds(10));
+                EXPECT_EQ(served.resources.connections.load(), 1U) << "HTTP/2 ends the stream and keeps the connection";
+                EXPECT_EQ(served.resources.response_memory.used_bytes(), 0U);
+              });
+}
+
 env::Task<void> send_one(Served& served, std::string path, Result<HttpClientResponse>& response) {
   HttpClient client(served.simulation.core(0), {.endpoint = served.server->local(), .host = "", .tls = {}});
   response = co_await client.send({.target = std::move(path), .body = "x"}, no_deadline);
@@ -322,7 +340,8 @@ TEST(HttpServer, TlsFailuresAreToldApartAndCounted) {
       const Result<HttpClientResponse> response = co_await client.send({}, no_deadline);
       co_return response.has_value() ? "answered" : response.error().message;
     };
-    EXPECT_THAT(co_await message(client_tls({.trusted_pem = other.certificate}), "localhost"), HasSubstr("self-signed"));
+    EXPECT_THAT(co_await message(client_tls({.trusted_pem = other.certificate}), "localhost"),
+                HasSubstr("self-signed"));
     EXPECT_THAT(co_await message(client_tls({.trusted_pem = pem.certificate}), "elsewhere"), HasSubstr("hostname"));
     EXPECT_THAT(co_await message(client_tls({.trusted_pem = {}, .protocols = {"spdy/1"}}), "localhost"),
                 HasSubstr("protocol"));
@@ -348,9 +367,9 @@ TEST(TlsContext, RefusesTextThatIsNoCertificateOrNotItsKey) {
   EXPECT_EQ(TlsContext::server(one.certificate, "").error().code, ErrorCode::invalid_argument);
   EXPECT_EQ(TlsContext::server(one.certificate, two.private_key).error().code, ErrorCode::invalid_argument);
   EXPECT_EQ(TlsContext::client({.trusted_pem = "nonsense"}).error().code, ErrorCode::invalid_argument);
-  EXPECT_FALSE(make_self_signed_certificate(
-                   {.names = {"a,DNS:b"}, .valid_from = sim_start, .valid_until = sim_start + hours(1)})
-                   .has_value());
+  EXPECT_FALSE(
+      make_self_signed_certificate({.names = {"a,DNS:b"}, .valid_from = sim_start, .valid_until = sim_start + hours(1)})
+          .has_value());
   EXPECT_FALSE(
       make_self_signed_certificate({.names = {}, .valid_from = sim_start, .valid_until = sim_start}).has_value());
 }
@@ -374,6 +393,24 @@ env::Task<void> send_many(Served& served, std::uint32_t on_core, std::shared_ptr
   co_await served.simulation.core(0).enter();
 }
 
+// The same over HTTP/2, eight requests at once.
+env::Task<void> send_many_at_once(Served& served) {
+  const auto connection = co_await served.connect();
+  env::Core& core = served.simulation.core(0);
+  Http2TestSession session;
+  std::vector<std::pair<std::int32_t, std::string>> sent;
+  for (int i = 0; i < 8; ++i) {
+    std::string body(core.random_u64() % 200'000, 'x');
+    for (char& c : body) c = static_cast<char>(core.random_u64());
+    sent.emplace_back(session.request(i % 2 == 0 ? "/" : "/later", body), body);
+  }
+  for (const auto& [id, body] : sent) {
+    co_await http2_exchange(*connection, session, id);
+    EXPECT_TRUE(session.answer(id).body == body);
+  }
+  connection->close();
+}
+
 TEST(HttpServer, EveryClientGetsItsOwnBytesBackUnderAnySchedule) {
   const CertificatePem pem = test_certificate();
   const auto secured = server_tls(pem);
@@ -383,8 +420,9 @@ TEST(HttpServer, EveryClientGetsItsOwnBytesBackUnderAnySchedule) {
     const auto body = [&](Served& served) -> env::Task<void> {
       env::TaskGroup tasks(served.simulation.core(0));
       for (std::uint32_t i = 0; i < 12; ++i) tasks.spawn(send_many(served, i % 3, with_tls ? trusting : nullptr));
+      for (int i = 0; i < 4 && !with_tls; ++i) tasks.spawn(send_many_at_once(served));
       co_await tasks.wait();
-      EXPECT_EQ(served.seen(), 96U);
+      EXPECT_EQ(served.seen(), with_tls ? 96U : 128U);
     };
     with_server({}, body, with_tls ? secured : nullptr, seed);
   });

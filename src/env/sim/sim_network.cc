@@ -92,11 +92,10 @@ void SimulatedNetwork::send(const std::shared_ptr<SimulatedStream>& stream, std:
   const std::size_t to_side = 1 - from_side;
   Pipe& pipe = stream->sides[to_side].incoming;
   const Duration latency = draw_latency();
-  pipe.last_due = std::max(pipe.last_due, scheduler_.now() + latency);
   pipe.bytes_on_the_way += bytes.size();
   scheduler_.record("send", to_string(stream->sides[to_side].endpoint), bytes.size(), last ? 1 : 0);
-  pipe.on_the_way.push_back({pipe.last_due, std::move(bytes), last});
-  schedule_pump(stream, to_side, pipe.last_due - scheduler_.now());
+  pipe.on_the_way.push_back({scheduler_.now() + latency, std::move(bytes), last});
+  schedule_pump(stream, to_side, latency);
 }
 
 void SimulatedNetwork::schedule_pump(const std::shared_ptr<SimulatedStream>& stream, std::size_t to_side,

@@ -21,14 +21,13 @@ inline constexpr std::size_t server_side = 1;
 // The bytes on their way to one side.
 struct Pipe {
   struct Chunk {
-    MonotonicTime due;
+    MonotonicTime due;  // arrives no earlier, and never before the chunk ahead of it
     std::string bytes;
     bool last = false;  // nothing follows: the sender has closed
   };
   std::deque<Chunk> on_the_way;
   std::string arrived;  // not yet read
   std::uint64_t bytes_on_the_way = 0;
-  MonotonicTime last_due{};
   bool finished = false;  // the last chunk has arrived
 };
 

@@ -13,9 +13,9 @@ namespace weir::frontend {
     case directory::RefusalKind::retention_too_short: return kinesis::errors::retention_too_short(requested_hours);
     case directory::RefusalKind::retention_too_long: return kinesis::errors::retention_too_long(requested_hours);
     case directory::RefusalKind::retention_below_current:
-      return kinesis::errors::retention_not_longer(requested_hours, current, name);
+      return kinesis::errors::retention_shorter_than_existing(requested_hours, current, name);
     case directory::RefusalKind::retention_above_current:
-      return kinesis::errors::retention_not_shorter(requested_hours, current, name);
+      return kinesis::errors::retention_longer_than_existing(requested_hours, current, name);
     default: return api_error(refusal, call, name);
   }
 }

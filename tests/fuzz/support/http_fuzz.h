@@ -10,9 +10,9 @@
 
 namespace weir::testing {
 
-// The first byte of `input` is the most that one read returns (0: no limit), the second says where the rest is cut in two;
-// a second passes between the halves. `greeting` comes before everything. Whatever the bytes, the connection must end and
-// give back its memory.
+// The first byte of `input` is the most that one read returns (0: no limit), the second says where the rest is cut in
+// two; a second passes between the halves. `greeting` comes before everything. Whatever the bytes, the connection must
+// end and give back its memory.
 template <class Connection>
 void fuzz_connection(std::span<const std::uint8_t> input, std::string_view greeting) {
   static net::HttpFixture fixture({"net.request_memory_bytes_max=64MiB", "net.h2_streams_max=100"});

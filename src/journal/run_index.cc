@@ -1,4 +1,4 @@
-#include "journal/shard_index.h"
+#include "journal/run_index.h"
 
 #include <algorithm>
 
@@ -21,7 +21,7 @@ void extend(ShardRun& run, const Extent& extent) {
   run.extents->push_back(extent);
 }
 
-void ShardIndex::add_batch(SegmentNumber segment, std::uint64_t batch_offset, std::span<const BatchExtent> extents,
+void RunIndex::add_batch(SegmentNumber segment, std::uint64_t batch_offset, std::span<const BatchExtent> extents,
                            std::vector<ShardKey>& new_shards) {
   for (const BatchExtent& entry : extents) {
     Runs& runs = shards_[entry.shard];
@@ -38,7 +38,7 @@ void ShardIndex::add_batch(SegmentNumber segment, std::uint64_t batch_offset, st
   }
 }
 
-void ShardIndex::put(ShardRun run) {
+void RunIndex::put(ShardRun run) {
   account(run, true);
   Runs& runs = shards_[run.summary.shard];
   const auto at = std::ranges::lower_bound(runs, run.segment, {}, &ShardRun::segment);
@@ -50,7 +50,7 @@ void ShardIndex::put(ShardRun run) {
   }
 }
 
-void ShardIndex::drop(SegmentNumber segment, std::span<const ShardKey> shards) {
+void RunIndex::drop(SegmentNumber segment, std::span<const ShardKey> shards) {
   for (const ShardKey shard : shards) {
     const auto entry = shards_.find(shard);
     if (entry == shards_.end()) continue;
@@ -63,26 +63,26 @@ void ShardIndex::drop(SegmentNumber segment, std::span<const ShardKey> shards) {
   }
 }
 
-const ShardIndex::Runs* ShardIndex::find(ShardKey shard) const noexcept {
+const RunIndex::Runs* RunIndex::find(ShardKey shard) const noexcept {
   const auto entry = shards_.find(shard);
   return entry == shards_.end() ? nullptr : &entry->second;
 }
 
-ShardRun* ShardIndex::run_in(SegmentNumber segment, ShardKey shard) noexcept {
+ShardRun* RunIndex::run_in(SegmentNumber segment, ShardKey shard) noexcept {
   const auto entry = shards_.find(shard);
   if (entry == shards_.end()) return nullptr;
   const auto at = std::ranges::lower_bound(entry->second, segment, {}, &ShardRun::segment);
   return at != entry->second.end() && at->segment == segment ? &*at : nullptr;
 }
 
-const ShardRun* ShardIndex::run_from(ShardKey shard, RecordIndex from) const noexcept {
+const ShardRun* RunIndex::run_from(ShardKey shard, RecordIndex from) const noexcept {
   const Runs* const runs = find(shard);
   if (runs == nullptr) return nullptr;
   const auto at = std::ranges::partition_point(*runs, [from](const ShardRun& run) { return run.summary.last < from; });
   return at == runs->end() ? nullptr : &*at;
 }
 
-const ShardRun* ShardIndex::run_before(ShardKey shard, RecordIndex before) const noexcept {
+const ShardRun* RunIndex::run_before(ShardKey shard, RecordIndex before) const noexcept {
   const Runs* const runs = find(shard);
   if (runs == nullptr) return nullptr;
   const auto at =
@@ -90,7 +90,7 @@ const ShardRun* ShardIndex::run_before(ShardKey shard, RecordIndex before) const
   return at == runs->begin() ? nullptr : &*(at - 1);
 }
 
-const ShardRun* ShardIndex::run_since(ShardKey shard, WallTime time) const noexcept {
+const ShardRun* RunIndex::run_since(ShardKey shard, WallTime time) const noexcept {
   const Runs* const runs = find(shard);
   if (runs == nullptr) return nullptr;
   const auto at =
@@ -98,7 +98,7 @@ const ShardRun* ShardIndex::run_since(ShardKey shard, WallTime time) const noexc
   return at == runs->end() ? nullptr : &*at;
 }
 
-std::optional<ShardBounds> ShardIndex::bounds(ShardKey shard) const noexcept {
+std::optional<ShardBounds> RunIndex::bounds(ShardKey shard) const noexcept {
   const Runs* const runs = find(shard);
   if (runs == nullptr) return {};
   const ShardSummary& first = runs->front().summary;
@@ -106,11 +106,11 @@ std::optional<ShardBounds> ShardIndex::bounds(ShardKey shard) const noexcept {
   return ShardBounds{first.first, last.last, first.first_arrival, last.last_arrival};
 }
 
-void ShardIndex::account_taken(const std::vector<Extent>& extents) noexcept {
+void RunIndex::account_taken(const std::vector<Extent>& extents) noexcept {
   memory_bytes_ -= extents.size() * sizeof(Extent);
 }
 
-void ShardIndex::account(const ShardRun& run, bool added) noexcept {
+void RunIndex::account(const ShardRun& run, bool added) noexcept {
   const std::uint64_t bytes = sizeof(ShardRun) + (run.extents ? run.extents->size() * sizeof(Extent) : 0);
   memory_bytes_ = added ? memory_bytes_ + bytes : memory_bytes_ - bytes;
 }

@@ -1,4 +1,4 @@
-// ShardIndex: which segments hold a shard's records. For segments that have no footer yet it holds the extents too; for
+// RunIndex: which segments hold a shard's records. For segments that have no footer yet it holds the extents too; for
 // sealed ones only the summary, so that its size follows shards times segments and not records.
 #pragma once
 
@@ -27,7 +27,7 @@ struct ShardRun {
 // Adds `extent` to the end of what `run` covers.
 void extend(ShardRun& run, const Extent& extent);
 
-class ShardIndex {
+class RunIndex {
  public:
   // Adds what a batch at `batch_offset` of `segment` holds. Returns the number of shards that `segment` did not hold
   // before, through `new_shards`. Numbers must rise: asserted.

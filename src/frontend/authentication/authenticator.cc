@@ -1,0 +1,134 @@
+#include "frontend/authentication/authenticator.h"
+
+#include <algorithm>
+
+#include "frontend/authentication/sigv4.h"
+
+namespace weir::frontend {
+namespace {
+
+namespace errors = kinesis::errors;
+using kinesis::ApiError;
+
+constexpr std::size_t account_digits = 12;
+
+bool is_account(std::string_view text) {
+  return text.size() == account_digits && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
+}
+
+ApiError mismatch() {
+  return errors::invalid_signature(
+      "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
+      "and signing method. Consult the service documentation for details.");
+}
+
+bool is_lower_hex(std::string_view text) {
+  return std::ranges::all_of(text, [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+// Whether the names rise strictly, as the algorithm asks. It also keeps one header from being hashed many times.
+bool names_rise(std::string_view signed_headers) {
+  std::string_view last;
+  for (bool first = true; !signed_headers.empty(); first = false) {
+    const std::size_t end = std::min(signed_headers.find(';'), signed_headers.size());
+    const std::string_view name = signed_headers.substr(0, end);
+    if (name.empty() || (!first && name <= last)) return false;
+    last = name;
+    signed_headers.remove_prefix(std::min(end + 1, signed_headers.size()));
+  }
+  return true;
+}
+
+// A presigned request may carry its token in the query.
+std::string session_token(const net::HttpRequest& request) {
+  if (const auto token = request.header("x-amz-security-token")) return std::string(*token);
+  constexpr std::string_view name = "X-Amz-Security-Token=";
+  const std::string_view query = request.query;
+  for (std::size_t start = 0; start < query.size();) {
+    const std::size_t end = std::min(query.find('&', start), query.size());
+    const std::string_view part = query.substr(start, end - start);
+    if (part.starts_with(name)) return percent_decoded(part.substr(name.size()));
+    start = end + 1;
+  }
+  return {};
+}
+
+}  // namespace
+
+Authenticator::Authenticator(CredentialsPointer credentials, Verification verification)
+    : credentials_(std::move(credentials)), verification_(verification) {}
+
+void Authenticator::replace(CredentialsPointer credentials) {
+  credentials_ = std::move(credentials);
+  signing_keys_.clear();
+}
+
+std::expected<Identity, ApiError> Authenticator::authenticate(const net::HttpRequest& request, WallTime now) {
+  auto parts = parse_signature(request);
+  if (!parts) return std::unexpected(std::move(parts.error()));
+  if (verification_ == Verification::accept_any) {
+    const std::string_view account = is_account(parts->access_key_id) ? parts->access_key_id : default_account;
+    return Identity{std::string(account), parts->access_key_id, parts->region};
+  }
+  if (auto checked = check_scope_and_time(*parts, now); !checked) return std::unexpected(std::move(checked.error()));
+  const Credential* credential = credentials_->find(parts->access_key_id);
+  if (auto checked = check_credential(credential, request, now); !checked) {
+    return std::unexpected(std::move(checked.error()));
+  }
+  if (auto checked = check_signature(*credential, request, *parts); !checked) {
+    return std::unexpected(std::move(checked.error()));
+  }
+  return Identity{credential->account, std::move(parts->access_key_id), std::move(parts->region)};
+}
+
+Authenticator::Checked Authenticator::check_credential(const Credential* credential, const net::HttpRequest& request,
+                                                       WallTime now) const {
+  if (credential == nullptr) return std::unexpected(errors::unrecognized_client());
+  if (!credential->session_token.empty() &&
+      !equal_in_constant_time(session_token(request), credential->session_token)) {
+    return std::unexpected(errors::unrecognized_client());
+  }
+  if (credential->expires && *credential->expires <= now) return std::unexpected(errors::expired_token());
+  return {};
+}
+
+std::string_view Authenticator::body_hash(const net::HttpRequest& request) {
+  body_hash_.clear();
+  append_hex(body_hash_, sha256_.digest(request.body));
+  const auto claimed = request.header("x-amz-content-sha256");
+  if (!claimed || equal_in_constant_time(*claimed, body_hash_)) return body_hash_;
+  return {};
+}
+
+Authenticator::Checked Authenticator::check_signature(const Credential& credential, const net::HttpRequest& request,
+                                                      const SignatureParts& parts) {
+  const bool has_form = parts.signature.size() == sha256_hex_characters && is_lower_hex(parts.signature);
+  if (!has_form || !names_rise(parts.signed_headers)) return std::unexpected(mismatch());
+  const std::string_view hash = body_hash(request);
+  if (hash.empty()) return std::unexpected(mismatch());
+
+  canonical_.clear();
+  append_canonical_request(canonical_, request, parts.signed_headers, hash);
+  to_sign_.clear();
+  append_string_to_sign(to_sign_, iso_basic_time(parts.time), parts.scope_date, parts.region,
+                        sha256_.digest(as_bytes(canonical_)));
+
+  std::string name = parts.access_key_id + "/" + parts.scope_date + "/" + parts.region;
+  const auto cached = signing_keys_.find(name);
+  std::optional<HmacKey> derived;
+  if (cached == signing_keys_.end()) {
+    derived.emplace(derive_signing_key(credential.secret_access_key, parts.scope_date, parts.region));
+  }
+  const HmacKey& key = derived ? *derived : cached->second;
+  if (!equal_in_constant_time(to_hex(key.authenticate(as_bytes(to_sign_))), parts.signature)) {
+    return std::unexpected(mismatch());
+  }
+  // Only keys that have signed something are kept: a stranger cannot push them out.
+  if (derived) {
+    if (signing_keys_.size() >= signing_keys_max) signing_keys_.clear();
+    signing_keys_.emplace(std::move(name), std::move(*derived));
+  }
+  return {};
+}
+
+}  // namespace weir::frontend
