@@ -46,25 +46,6 @@ CommandResult check_open(const Shard& shard) {
   return refuse({.kind = RefusalKind::shard_already_closed, .shard = shard.index});
 }
 
-// Open shards that a stream has, or will have when what is pending is done.
-std::uint64_t counted_shards(const StreamState& state) noexcept {
-  std::uint64_t count = state.stream->open_shard_count();
-  if (!state.pending) return count;
-  if (const auto* create = std::get_if<CreateChange>(&state.pending->change)) count += create->shard_count;
-  if (std::holds_alternative<SplitChange>(state.pending->change)) count += 1;
-  return count;
-}
-
-// Shards of a stream that are stored, or will be.
-std::uint64_t stored_shards(const StreamState& state) noexcept {
-  std::uint64_t count = state.stream->shards.size();
-  if (!state.pending) return count;
-  if (const auto* create = std::get_if<CreateChange>(&state.pending->change)) count += create->shard_count;
-  if (std::holds_alternative<SplitChange>(state.pending->change)) count += 2;
-  if (std::holds_alternative<MergeChange>(state.pending->change)) count += 1;
-  return count;
-}
-
 StreamState with_tags(const StreamState& state, std::map<std::string, std::string> tags) {
   StreamState next = state;
   auto stream = std::make_shared<Stream>(*state.stream);
@@ -137,47 +118,32 @@ std::expected<const StreamState*, DirectoryRefusal> Directory::find_stream(const
 }
 
 CommandResult Directory::check_capacity(std::uint64_t additional_shards) const {
-  std::uint64_t stored = 0;
-  for (const auto& [id, state] : streams_) stored += stored_shards(state);
-  if (stored + additional_shards > settings_.shards_max.get()) {
-    return refuse({.kind = RefusalKind::capacity_limit,
-                   .current = stored,
-                   .limit = settings_.shards_max.get(),
-                   .additional = additional_shards,
-                   .reason = "directory.shards_max is reached"});
-  }
-  return {};
+  const std::uint64_t limit = settings_.shards_max.get();
+  if (usage_.expected_shards() + additional_shards <= limit) return {};
+  return refuse({.kind = RefusalKind::capacity_limit,
+                 .current = usage_.expected_shards(),
+                 .limit = limit,
+                 .additional = additional_shards,
+                 .reason = "directory.shards_max is reached"});
 }
 
 CommandResult Directory::check_shard_quota(const StreamScope& scope, std::uint64_t additional) const {
-  std::uint64_t current = 0;
-  if (const auto* streams = map_->streams_of(scope)) {
-    for (const auto& [name, stream] : *streams) {
-      if (stream->mode == StreamMode::provisioned) current += counted_shards(streams_.at(stream->id));
-    }
-  }
+  const std::uint64_t current = usage_.of(scope).provisioned_shards;
   const std::uint64_t limit = settings_.account_shards_max.get();
   if (current + additional <= limit) return {};
   return refuse({.kind = RefusalKind::shard_limit, .current = current, .limit = limit, .additional = additional});
 }
 
 CommandResult Directory::check_quotas(const CreateStreamCommand& command) const {
-  std::uint64_t creating = 0;
-  std::uint64_t on_demand = 0;
-  if (const auto* streams = map_->streams_of(command.scope)) {
-    for (const auto& [name, stream] : *streams) {
-      creating += stream->status == StreamStatus::creating ? 1 : 0;
-      on_demand += stream->mode == StreamMode::on_demand ? 1 : 0;
-    }
-  }
+  const ScopeUsage used = usage_.of(command.scope);
   const std::uint64_t creating_max = settings_.account_creating_streams_max.get();
-  if (creating >= creating_max) return refuse({.kind = RefusalKind::creating_limit, .limit = creating_max});
+  if (used.creating_streams >= creating_max) {
+    return refuse({.kind = RefusalKind::creating_limit, .limit = creating_max});
+  }
   if (command.mode == StreamMode::provisioned) return check_shard_quota(command.scope, command.shard_count);
   const std::uint64_t on_demand_max = settings_.account_on_demand_streams_max.get();
-  if (on_demand >= on_demand_max) {
-    return refuse({.kind = RefusalKind::on_demand_limit, .current = on_demand, .limit = on_demand_max});
-  }
-  return {};
+  if (used.on_demand_streams < on_demand_max) return {};
+  return refuse({.kind = RefusalKind::on_demand_limit, .current = used.on_demand_streams, .limit = on_demand_max});
 }
 
 env::Task<CommandResult> Directory::do_create(CreateStreamCommand command) {

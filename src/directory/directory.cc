@@ -87,6 +87,8 @@ Result<void> Directory::take_over(StoredState state) {
   next_stream_ = state.next_stream;
   lanes_ = std::move(state.lanes);
   streams_ = std::move(state.streams);
+  usage_ = Usage(lanes_.size());
+  for (const auto& [id, stream] : streams_) usage_.add(stream);
   report_counts();
   return {};
 }
@@ -148,8 +150,10 @@ env::Task<Directory::Ending> Directory::replace_stream(StreamId id, std::optiona
 
   if (is_new) next_stream_ = {next_stream_.next + 1, ending.revision};
   ShardMapBuilder builder(*map_);
+  if (!is_new) usage_.subtract(streams_.at(id));
   if (next) {
     next->modified = ending.revision;
+    usage_.add(*next);
     builder.put(next->stream);
     streams_.insert_or_assign(id, std::move(*next));
   } else {
@@ -203,18 +207,10 @@ env::Task<void> Directory::stop() {
 }
 
 void Directory::report_counts() {
-  std::int64_t open = 0;
-  std::int64_t all = 0;
-  std::int64_t pending = 0;
-  for (const auto& [id, state] : streams_) {
-    open += static_cast<std::int64_t>(state.stream->open_shard_count());
-    all += static_cast<std::int64_t>(state.stream->shards.size());
-    pending += state.pending ? 1 : 0;
-  }
-  metrics_.streams.set(static_cast<std::int64_t>(streams_.size()));
-  metrics_.shards_open.set(open);
-  metrics_.shards_closed.set(all - open);
-  metrics_.changes_pending.set(pending);
+  metrics_.streams.set(static_cast<std::int64_t>(usage_.streams()));
+  metrics_.shards_open.set(static_cast<std::int64_t>(usage_.open_shards()));
+  metrics_.shards_closed.set(static_cast<std::int64_t>(usage_.stored_shards() - usage_.open_shards()));
+  metrics_.changes_pending.set(static_cast<std::int64_t>(usage_.pending_changes()));
 }
 
 }  // namespace weir::directory

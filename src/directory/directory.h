@@ -26,6 +26,7 @@
 #include "directory/settings.h"
 #include "directory/shard_map.h"
 #include "directory/stored_state.h"
+#include "directory/usage.h"
 #include "env/core.h"
 #include "env/event.h"
 #include "env/task_group.h"
@@ -196,6 +197,7 @@ class Directory {
   StreamCounter next_stream_;
   std::vector<LaneState> lanes_;
   absl::flat_hash_map<StreamId, StreamState> streams_;
+  Usage usage_{0};
   ShardMapPointer map_;
   bool stale_ = false;  // a transaction's outcome is unknown: reload before anything else
 

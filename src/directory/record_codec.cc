@@ -110,7 +110,11 @@ std::string encode_stream(const StreamState& state) {
   record.set_created_ms(unix_milliseconds(stream.created));
   record.set_retention_hours(stream.retention_hours);
   record.set_record_bytes_max(stream.record_bytes_max);
-  for (const auto& [key, value] : stream.tags) (*record.mutable_tags())[key] = value;
+  for (const auto& [key, value] : stream.tags) {
+    records::Tag& tag = *record.add_tags();
+    tag.set_key(key);
+    tag.set_value(value);
+  }
   record.set_next_shard(state.next_shard);
   record.set_shard_count(static_cast<std::uint32_t>(stream.shards.size()));
   if (state.pending) {
@@ -132,7 +136,7 @@ std::optional<StreamState> from_record(const records::Stream& record, Stream& st
   stream.created = wall_time_ms(record.created_ms());
   stream.retention_hours = record.retention_hours();
   stream.record_bytes_max = record.record_bytes_max();
-  stream.tags = {record.tags().begin(), record.tags().end()};
+  for (const records::Tag& tag : record.tags()) stream.tags[tag.key()] = tag.value();
   StreamState state;
   state.next_shard = record.next_shard();
   if (record.has_pending()) {

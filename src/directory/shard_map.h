@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
 #include "base/hash_key.h"
 #include "base/ids.h"
@@ -66,12 +67,16 @@ struct Stream {
 class ShardMap {
  public:
   [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
+  // How this map differs from the one of version based_on(): streams that are new, changed or gone. Who holds that very
+  // map need look at these only; who does not looks at all().
+  [[nodiscard]] std::uint64_t based_on() const noexcept { return based_on_; }
+  [[nodiscard]] const std::vector<StreamId>& changed() const noexcept { return changed_; }
   // Null when there is no such stream.
   [[nodiscard]] std::shared_ptr<const Stream> find(std::string_view account, std::string_view region,
                                                    std::string_view name) const;
   [[nodiscard]] std::shared_ptr<const Stream> find(StreamId id) const;
-  // Streams of one scope by rising name (bytewise); null when the scope has none.
-  using StreamsByName = std::map<std::string, std::shared_ptr<const Stream>, std::less<>>;
+  // Streams of one scope by rising name (bytewise); null when the scope has none. The keys are the streams' own names.
+  using StreamsByName = absl::btree_map<std::string_view, std::shared_ptr<const Stream>>;
   [[nodiscard]] const StreamsByName* streams_of(const StreamScope& scope) const;
   [[nodiscard]] const absl::flat_hash_map<StreamId, std::shared_ptr<const Stream>>& all() const noexcept {
     return by_id_;
@@ -80,6 +85,8 @@ class ShardMap {
  private:
   friend class ShardMapBuilder;
   std::uint64_t version_ = 0;
+  std::uint64_t based_on_ = 0;
+  std::vector<StreamId> changed_;
   std::map<StreamScope, StreamsByName> by_name_;
   absl::flat_hash_map<StreamId, std::shared_ptr<const Stream>> by_id_;
 };

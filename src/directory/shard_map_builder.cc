@@ -25,22 +25,30 @@ bool open_shards_tile(const Stream& stream) {
   return model::tile_key_space(ranges);
 }
 
+ShardMapBuilder::ShardMapBuilder(const ShardMap& base) : map_(std::make_shared<ShardMap>(base)) {
+  map_->based_on_ = base.version();
+  map_->changed_.clear();
+}
+
 void ShardMapBuilder::put(std::shared_ptr<const Stream> stream) {
-  auto& by_name = map_->by_name_[stream->scope][stream->name];
-  WEIR_ASSERT(by_name == nullptr || by_name->id == stream->id);
-  by_name = stream;
-  map_->by_id_[stream->id] = std::move(stream);
+  remove(stream->id);
+  // The key points into the stream, so an entry is never overwritten.
+  const bool added = map_->by_name_[stream->scope].emplace(stream->name, stream).second;
+  WEIR_ASSERT_NOTE(added, "two streams of one name");
+  if (map_->changed_.empty() || map_->changed_.back() != stream->id) map_->changed_.push_back(stream->id);
+  map_->by_id_.emplace(stream->id, std::move(stream));
 }
 
 void ShardMapBuilder::remove(StreamId id) {
   const auto found = map_->by_id_.find(id);
   if (found == map_->by_id_.end()) return;
-  const std::shared_ptr<const Stream> stream = found->second;
+  const std::shared_ptr<const Stream> stream = std::move(found->second);
   map_->by_id_.erase(found);
   const auto scope = map_->by_name_.find(stream->scope);
   WEIR_ASSERT(scope != map_->by_name_.end());
   scope->second.erase(stream->name);
   if (scope->second.empty()) map_->by_name_.erase(scope);
+  map_->changed_.push_back(id);
 }
 
 ShardMapPointer ShardMapBuilder::build(std::uint64_t version) {

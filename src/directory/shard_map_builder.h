@@ -14,12 +14,12 @@ void index_open_shards(Stream& stream);
 class ShardMapBuilder {
  public:
   ShardMapBuilder() : map_(std::make_shared<ShardMap>()) {}
-  explicit ShardMapBuilder(const ShardMap& base) : map_(std::make_shared<ShardMap>(base)) {}
+  explicit ShardMapBuilder(const ShardMap& base);
 
   // Adds the stream, or replaces the one of the same id. Its name must be free or its own.
   void put(std::shared_ptr<const Stream> stream);
   void remove(StreamId id);
-  // Nothing may be called afterwards.
+  // The map, of a version above the base's. Nothing may be called afterwards.
   [[nodiscard]] ShardMapPointer build(std::uint64_t version);
 
  private:

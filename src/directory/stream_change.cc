@@ -71,13 +71,6 @@ model::HashRange range_of(const Shard& shard) { return {shard.first_hash, shard.
 
 }  // namespace
 
-LanePlacement::LanePlacement(std::size_t lanes, const absl::flat_hash_map<StreamId, StreamState>& streams)
-    : open_shards_(lanes, 0) {
-  for (const auto& [id, state] : streams) {
-    for (const std::uint32_t i : state.stream->open_by_hash) ++open_shards_[state.stream->shards[i].lane.value];
-  }
-}
-
 LaneId LanePlacement::place() {
   const auto fewest = std::ranges::min_element(open_shards_);
   ++*fewest;

@@ -4,17 +4,20 @@
 #pragma once
 
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 #include "directory/stored_state.h"
 
 namespace weir::directory {
 
-// How many open shards each lane has, to place new ones. Counts, not loads: an idle shard may be tomorrow's busy one.
+// Places new shards on the lanes with the fewest open ones. Counts, not loads: an idle shard may be tomorrow's busy
+// one.
 class LanePlacement {
  public:
-  LanePlacement(std::size_t lanes, const absl::flat_hash_map<StreamId, StreamState>& streams);
-  // The lane with the fewest open shards, the first of several; counts the shard that goes there.
+  // `open_shards`: of each lane.
+  explicit LanePlacement(std::vector<std::uint64_t> open_shards) : open_shards_(std::move(open_shards)) {}
+  // The lane with the fewest, the first of several; counts the shard that goes there.
   [[nodiscard]] LaneId place();
 
  private:

@@ -76,7 +76,7 @@ env::Task<bool> Directory::complete_without_closing(StreamId id, PendingChange p
   } else if (const StreamState* state = still_pending(id, pending)) {
     std::optional<StreamState> next;  // none: the stream goes
     if (std::holds_alternative<CreateChange>(pending.change)) {
-      LanePlacement lanes(lanes_.size(), streams_);
+      LanePlacement lanes(usage_.open_shards_of_lane());
       next = complete_create(*state, lanes);
     } else if (std::holds_alternative<RetentionChange>(pending.change)) {
       next = complete_retention(*state);
@@ -97,7 +97,7 @@ env::Task<bool> Directory::complete_reshard(StreamId id, PendingChange pending) 
   if (!closed) co_return false;
   co_await turn_.take();
   if (const StreamState* state = stale_ ? nullptr : still_pending(id, pending)) {
-    LanePlacement lanes(lanes_.size(), streams_);
+    LanePlacement lanes(usage_.open_shards_of_lane());
     auto next = std::holds_alternative<SplitChange>(pending.change) ? complete_split(*state, *closed, lanes)
                                                                     : complete_merge(*state, *closed, lanes);
     static_cast<void>(co_await replace_stream(id, std::move(next)));

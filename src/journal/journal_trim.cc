@@ -76,7 +76,12 @@ env::Task<Result<void>> JournalImpl::release_tail(const RetentionView& retention
     co_return Result<void>{};
   }
   const TailGuard guard(*this);
+  // A small one: the lane may stay idle for long.
+  while (is_preparing_) co_await changed_.wait();
   next_capacity_bytes_ = options_.first_segment_bytes;
+  if (prepared_ && prepared_->capacity_bytes > options_.first_segment_bytes) {
+    abandoned_.push_back(std::exchange(prepared_, std::nullopt)->number);
+  }
   auto rolled = co_await roll();
   if (rolled) rolled = co_await seal_pending();
   if (!rolled && rolled.error().code == ErrorCode::no_space) co_return Result<void>{};

@@ -39,8 +39,8 @@ struct HttpRequest {
 
 struct HttpResponse {
   std::uint16_t status = 200;
-  std::vector<std::pair<std::string_view, std::string>>
-      headers;  // names are literals, lower case or as they should appear
+  // Names are literals, as they should appear (HTTP/2 sends them in lower case).
+  std::vector<std::pair<std::string_view, std::string>> headers;
   std::string body;
 };
 

@@ -139,10 +139,6 @@ def test_an_unknown_key_is_refused(wire):
     assert message == "The security token included in the request is invalid."
 
 
-def test_a_session_token_that_was_never_given_out_is_refused(wire):
-    refused(list_streams(wire, credentials=sigv4.Credentials("test", "test", "made-up")), "UnrecognizedClientException")
-
-
 def test_a_wrong_secret_is_refused(wire):
     message = refused(list_streams(wire, credentials=sigv4.Credentials("test", "Test")), "InvalidSignatureException")
     assert message.startswith(MISMATCH)

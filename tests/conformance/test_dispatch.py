@@ -1,10 +1,14 @@
 """Which answer a request gets before any operation runs: the order of checks, the headers of every answer, CORS."""
 import email.utils
+import json
 import re
+import socket
 import time
 
+import cbor2
 import pytest
 
+from harness import sigv4
 from harness.wire import CBOR, JSON, TARGET, Wire
 
 XML_DENIED = (b"<AccessDeniedException>\n  <Message>Unable to determine service/operation name to be authorized"
@@ -54,7 +58,6 @@ def test_an_empty_body_is_refused_by_the_target(wire, target, content_type, code
 
 
 def test_an_empty_body_of_another_type_is_answered_in_cbor(wire):
-    import cbor2
     response = wire.send("POST", "/", {"X-Amz-Target": TARGET + "ListStreams"})
     assert response.status == 400
     assert response.headers["content-type"] == CBOR
@@ -62,7 +65,8 @@ def test_an_empty_body_of_another_type_is_answered_in_cbor(wire):
 
 
 def test_an_unknown_content_type_without_a_target_is_denied(wire):
-    response = wire.send("POST", "/", {"Content-Type": "text/plain"}, b"{}")
+    headers = sigv4.sign("POST", "/", {"Host": wire.host, "Content-Type": "text/plain"}, b"{}")
+    response = wire.send("POST", "/", headers, b"{}")
     assert (response.status, response.body) == (403, XML_DENIED)
 
 
@@ -172,7 +176,6 @@ def test_a_body_above_the_limit_is_refused_whole(unlimited_server):
 
 
 def test_a_waiting_client_is_told_to_continue(unlimited_server):
-    import socket
     with socket.create_connection(("127.0.0.1", unlimited_server.port), timeout=10) as connection:
         connection.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nExpect: 100-continue\r\n"
                            b"Content-Type: application/x-amz-json-1.1\r\nX-Amz-Target: Kinesis_20131202.ListStreams\r\n\r\n")
@@ -182,9 +185,7 @@ def test_a_waiting_client_is_told_to_continue(unlimited_server):
 
 
 def test_chunked_bodies_are_read(wire):
-    import json
     body = json.dumps({"Limit": 1}).encode()
-    from harness import sigv4
     headers = sigv4.sign("POST", "/", wire.headers("ListStreams"), body)
     chunked = b"".join(b"%x\r\n%s\r\n" % (1, body[i:i + 1]) for i in range(len(body))) + b"0\r\n\r\n"
     response = wire.send("POST", "/", {**headers, "Transfer-Encoding": "chunked"}, chunked)
@@ -192,7 +193,6 @@ def test_chunked_bodies_are_read(wire):
 
 
 def test_requests_sent_ahead_are_answered_in_order(unlimited_server):
-    import socket
     one = (b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\nContent-Type: application/x-amz-json-1.1\r\n"
            b"X-Amz-Target: Kinesis_20131202.%s\r\n\r\n{}")
     with socket.create_connection(("127.0.0.1", unlimited_server.port), timeout=10) as connection:

@@ -1,4 +1,5 @@
 """The process itself: what it prints, how it stops, what it refuses to start with, its admin port."""
+import os
 import re
 import subprocess
 
@@ -49,7 +50,6 @@ def test_the_admin_port_says_how_it_is(own_server):
 
 
 def threads_of(server):
-    import os
     return len(os.listdir(f"/proc/{server.process.pid}/task"))
 
 

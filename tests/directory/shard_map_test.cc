@@ -81,6 +81,8 @@ TEST(ShardMap, AnOldMapIsUntouchedByNewOnesAndSharesWhatDidNotChange) {
   EXPECT_NE(old_map->find(StreamId{2}), nullptr);
   EXPECT_EQ(new_map->find(StreamId{1})->shards.size(), 5U);
   EXPECT_EQ(new_map->find("000000000000", "us-east-1", "b"), nullptr);
+  EXPECT_EQ(new_map->based_on(), 1U);
+  EXPECT_EQ(new_map->changed(), (std::vector<StreamId>{StreamId{1}, StreamId{2}}));
   ShardMapBuilder third(*old_map);
   third.put(stream_of(3, "c", 1));
   EXPECT_EQ(third.build(3)->find(StreamId{1}), old_map->find(StreamId{1}));

@@ -5,12 +5,14 @@
 
 #include "directory/shard_map_builder.h"
 #include "directory/stream_change.h"
+#include "directory/usage.h"
 #include "model/hash_range.h"
 
 namespace weir::directory {
 namespace {
 
 constexpr std::uint32_t lane_total = 5;
+std::vector<std::uint64_t> no_shards() { return std::vector<std::uint64_t>(lane_total, 0); }
 using Entries = std::map<std::string, metastore::KeyValue>;
 
 // The writes of a transaction, made in a plain map.
@@ -37,7 +39,7 @@ StreamState new_stream(std::uint64_t id, std::string name, std::uint32_t shards)
   stream->scope = {"000000000000", "us-east-1"};
   stream->name = std::move(name);
   stream->created = wall_time_ms(1'700'000'000'123);
-  stream->tags = {{"team", "a"}, {"empty", ""}};
+  stream->tags = {{"team", "a"}, {"empty", ""}, {"not \xff text", "\xc3"}};
   StreamState state;
   state.stream = std::move(stream);
   return begin_change(state, StreamStatus::creating,
@@ -61,7 +63,7 @@ class Walk {
     auto writes = stream_writes(StreamId{1}, nullptr, &state_);
     writes.push_back(counter_write(2));
     apply(entries_, revision_, writes);
-    LanePlacement lanes(lane_total, {});
+    LanePlacement lanes(no_shards());
     store(complete_create(state_, lanes));
   }
 
@@ -70,7 +72,9 @@ class Walk {
     const Stream& stream = *state_.stream;
     const std::size_t at = (choice >> 8) % stream.open_by_hash.size();
     const Shard& shard = stream.shards[stream.open_by_hash[at]];
-    LanePlacement lanes(lane_total, {{StreamId{1}, state_}});
+    Usage usage(lane_total);
+    usage.add(state_);
+    LanePlacement lanes(usage.open_shards_of_lane());
     switch (choice % 4) {
       case 0: {
         const HashKey key{shard.first_hash.value + (shard.last_hash.value - shard.first_hash.value) / 2};
@@ -126,7 +130,7 @@ TEST(StoredState, ADeletedStreamLeavesNothingBehind) {
   apply(entries, revision, initial_writes(lane_total, std::array<std::byte, token_key_bytes>{}));
   const Entries empty = entries;
   StreamState state = new_stream(1, "gone", 1000);
-  LanePlacement lanes(lane_total, {});
+  LanePlacement lanes(no_shards());
   state = complete_create(state, lanes);
   apply(entries, revision, stream_writes(StreamId{1}, nullptr, &state));
   EXPECT_EQ(entries.size(), empty.size() + 5);  // the stream and four chunks
@@ -136,7 +140,7 @@ TEST(StoredState, ADeletedStreamLeavesNothingBehind) {
 
 TEST(StoredState, AChangeOfOneShardWritesOnlyItsChunks) {
   StreamState before = new_stream(1, "s", 10'000);
-  LanePlacement lanes(lane_total, {});
+  LanePlacement lanes(no_shards());
   before = complete_create(before, lanes);
   const Shard& shard = before.stream->shards[5000];
   const HashKey key{shard.first_hash.value + 1000};
@@ -188,14 +192,36 @@ RC_GTEST_PROP(StoredState, ChangedBytesAreRefusedOrStillMakeAWholeStream, ()) {
   }
 }
 
+RC_GTEST_PROP(Usage, IsWhatACountWouldGive, ()) {
+  Usage usage(lane_total);
+  Walk walk(3);
+  usage.add(walk.state());
+  for (int i = 0; i < 20; ++i) {
+    usage.subtract(walk.state());
+    walk.change(*rc::gen::arbitrary<std::uint64_t>());
+    usage.add(walk.state());
+    const Stream& stream = *walk.state().stream;
+    RC_ASSERT(usage.open_shards() == stream.open_shard_count());
+    RC_ASSERT(usage.stored_shards() == stream.shards.size());
+    RC_ASSERT(usage.of(stream.scope).provisioned_shards == stream.open_shard_count());
+    std::uint64_t on_lanes = 0;
+    for (const std::uint64_t count : usage.open_shards_of_lane()) on_lanes += count;
+    RC_ASSERT(on_lanes == stream.open_shard_count());
+  }
+  usage.subtract(walk.state());
+  RC_ASSERT(usage.streams() == 0U && usage.expected_shards() == 0U && usage.pending_changes() == 0U);
+}
+
 TEST(LanePlacement, FillsTheEmptiestLaneFirst) {
   StreamState state = new_stream(1, "s", 7);
-  LanePlacement empty(3, {});
+  Usage usage(3);
+  LanePlacement empty(usage.open_shards_of_lane());
   state = complete_create(state, empty);
   std::vector<std::uint64_t> counts(3, 0);
   for (const Shard& shard : state.stream->shards) ++counts[shard.lane.value];
   EXPECT_EQ(counts, (std::vector<std::uint64_t>{3, 2, 2}));
-  LanePlacement next(3, {{StreamId{1}, state}});
+  usage.add(state);
+  LanePlacement next(usage.open_shards_of_lane());
   EXPECT_EQ(next.place(), LaneId{1});
   EXPECT_EQ(next.place(), LaneId{2});
   EXPECT_EQ(next.place(), LaneId{0});

@@ -51,7 +51,7 @@ env::Task<void> live(env::Core& core, LaneModel& model, std::uint64_t steps) {
 
 TEST(Journal, HoldsWhatAMapHolds) {
   const SilentLog silent;
-  test::for_each_seed(1, 20, [](std::uint64_t seed) {
+  test::for_each_seed(1, 10, [](std::uint64_t seed) {
     LaneModel model(seed, 1 + static_cast<std::uint32_t>(seed % 7));
     test::run_simulation(seed, [&model](env::Core& core) { return live(core, model, 300); });
   });
@@ -85,6 +85,7 @@ env::Task<Result<ReadResult>> read_from(Journal& journal, std::uint32_t shard, s
 // Runs `body` with an open journal, and closes it.
 using Body = std::function<env::Task<void>(env::Core&, LaneModel&, std::unique_ptr<Journal>&)>;
 void with_journal(LaneModel& model, const Body& body, env::SimulatedDisk* disk = nullptr) {
+  const SilentLog silent;
   test::run_simulation({.seed = 3, .disk = disk}, [&](env::Core& core) -> env::Task<void> {
     auto journal = co_await open_or_fail(core, model);
     if (!journal) co_return;
@@ -206,7 +207,6 @@ TEST(Journal, BatchBeyondTheLimitIsRefusedAndTheLaneGoesOn) {
 }
 
 TEST(Journal, FullDiskRefusesCommitsAndStillReadsAndTrims) {
-  const SilentLog silent;
   LaneModel model(5, 3);
   model.options.space_reserve_bytes = 64 * kibibyte;
   env::SimulatedDisk disk({.seed = 5, .capacity_bytes = 600 * kibibyte});
@@ -252,7 +252,7 @@ TEST(Journal, IdleLaneGivesItsSpaceBack) {
         EXPECT_GT(disk.used_bytes(), 500 * kibibyte);
         lane.expire(1);
         for (int i = 0; i < 2; ++i) (void)co_await journal->trim(lane);
-        EXPECT_LT(disk.used_bytes(), 60 * kibibyte);
+        EXPECT_LT(disk.used_bytes(), 20 * kibibyte);
         EXPECT_FALSE(journal->bounds(shard_of(0)).has_value());
         EXPECT_LE(journal->statistics().segments, 1U);
         co_await journal->close();
@@ -275,7 +275,6 @@ TEST(Journal, LongRetentionDoesNotPinTheRecordsOfOthers) {
         for (std::uint32_t i = 1; i < 4; ++i) lane.cut[shard_of(i)] = WallTime::max();  // three of four are gone
         const auto report = co_await journal->trim(lane);
         EXPECT_GT(report->segments_rewritten, 5U);
-        EXPECT_EQ(report->segments_removed, 0U);
         EXPECT_LT(disk.used_bytes(), before / 2);
         co_await lane.check(*journal);
         co_await journal->close();
@@ -304,11 +303,13 @@ TEST(Journal, IndexOfSealedSegmentsDoesNotGrowWithTheirRecords) {
 TEST(Journal, TailCacheStaysWithinItsLimit) {
   LaneModel model(5, 2);
   with_journal(model, [](env::Core&, LaneModel& lane, std::unique_ptr<Journal>& journal) -> env::Task<void> {
+    std::uint64_t most = 0;
     for (int i = 0; i < 100; ++i) {
       (void)co_await lane.commit(*journal);
-      EXPECT_LE(journal->statistics().tail_cache_bytes, lane.options.tail_cache_bytes_max);
+      most = std::max(most, journal->statistics().tail_cache_bytes);
     }
-    EXPECT_GT(journal->statistics().tail_cache_bytes, lane.options.tail_cache_bytes_max / 4);
+    EXPECT_LE(most, lane.options.tail_cache_bytes_max);
+    EXPECT_GT(most, lane.options.tail_cache_bytes_max / 2);
   });
 }
 

@@ -49,7 +49,7 @@ env::Task<OperationResult> list_streams(OperationCall& call) {
         output.has_more_streams = true;
         break;
       }
-      output.stream_names.push_back(entry->first);
+      output.stream_names.emplace_back(entry->first);
       output.stream_summaries.push_back(summarize(*entry->second));
     }
   }
