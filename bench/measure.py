@@ -13,7 +13,7 @@ RECORD_BYTES = 1024
 
 
 def run_generator(*arguments):
-    """The JSON that it prints. A bad answer or none at all ends the bench: a rate of errors is no rate."""
+    """The JSON that it prints. A bad answer ends the bench: a rate of errors is no rate. A slow rival may give none at all."""
     run = subprocess.run([str(word) for word in (GENERATOR, *arguments)], capture_output=True, text=True, check=False)
     if run.returncode != 0:
         raise RuntimeError(f"weir-bench {' '.join(map(str, arguments))}: {run.stdout}{run.stderr}")

@@ -50,7 +50,7 @@ Lane::~Lane() = default;
 
 void Lane::start() {
   levels_.serving.set(1);
-  publish_levels();
+  publish_stored();
   tasks_.spawn(commit_loop());
   tasks_.spawn(trim_loop());
 }
@@ -120,8 +120,18 @@ env::Task<void> Lane::trim_loop() {
     static_cast<void>(co_await trim());
     const Duration took = std::max<Duration>(core_.now() - started, trim_duration_min);
     not_before = started + took * 100 / static_cast<std::int64_t>(options_.trim_share_percent);
-    publish_levels();
+    publish_stored();
   }
+}
+
+// Looks at every segment: not for every commit.
+void Lane::publish_stored() {
+  stored_published_ = core_.now();
+  const journal::JournalStatistics statistics = journal_->statistics();
+  levels_.stored_bytes.set(static_cast<std::int64_t>(statistics.stored_bytes));
+  levels_.segments.set(static_cast<std::int64_t>(statistics.segments));
+  levels_.tail_cache_bytes.set(static_cast<std::int64_t>(statistics.tail_cache_bytes));
+  levels_.index_bytes.set(static_cast<std::int64_t>(statistics.index_bytes));
 }
 
 void Lane::enter_state(State state) {

@@ -84,7 +84,7 @@ class Lane {
   void committed(const PendingBatch& batch);
   void commit_failed(const PendingBatch& batch, const Error& error);
   [[nodiscard]] env::Task<void> recover();
-  void publish_levels();
+  void publish_pending();
 
   // lane_read.cc
   [[nodiscard]] env::Task<Refusal> begin_read(ShardKey key);
@@ -94,6 +94,7 @@ class Lane {
   // lane.cc
   [[nodiscard]] env::Task<void> trim_loop();
   void enter_state(State state);
+  void publish_stored();
 
   env::Core& core_;
   std::unique_ptr<journal::Journal> journal_;
@@ -109,6 +110,7 @@ class Lane {
   bool trimming_ = false;
   ShardTable shards_;
   PendingBatches batches_;
+  MonotonicTime stored_published_{};
   std::uint64_t operations_ = 0;  // reads, locates, closes and trims under way
 
   env::Event work_;        // something is pending, or the lane stops: wakes the commit loop

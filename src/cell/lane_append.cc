@@ -10,6 +10,8 @@
 namespace weir::cell {
 namespace {
 
+constexpr Duration stored_publish_interval = seconds(1);
+
 AppendReply refuse(Refusal refusal, std::string_view reason) {
   AppendReply reply;
   reply.refusal = refusal;
@@ -63,8 +65,7 @@ bool Lane::admit(std::vector<AppendRequest>& requests, std::vector<AppendReply>&
   }
   if (batch == nullptr) return false;
   batches_.wait(*batch, waiter);
-  levels_.pending_bytes.set(static_cast<std::int64_t>(batches_.bytes()));
-  levels_.pending_calls.set(static_cast<std::int64_t>(batches_.calls()));
+  publish_pending();
   work_.notify_all();
   return true;
 }
@@ -157,7 +158,8 @@ env::Task<void> Lane::commit_next() {
   } else {
     commit_failed(batch, result.error());
   }
-  publish_levels();
+  publish_pending();
+  if (core_.now() - stored_published_ >= stored_publish_interval) publish_stored();
   settled_.notify_all();
 }
 
@@ -217,14 +219,9 @@ env::Task<void> Lane::recover() {
   enter_state(State::stopped);
 }
 
-void Lane::publish_levels() {
+void Lane::publish_pending() {
   levels_.pending_bytes.set(static_cast<std::int64_t>(batches_.bytes()));
   levels_.pending_calls.set(static_cast<std::int64_t>(batches_.calls()));
-  const journal::JournalStatistics statistics = journal_->statistics();
-  levels_.stored_bytes.set(static_cast<std::int64_t>(statistics.stored_bytes));
-  levels_.segments.set(static_cast<std::int64_t>(statistics.segments));
-  levels_.tail_cache_bytes.set(static_cast<std::int64_t>(statistics.tail_cache_bytes));
-  levels_.index_bytes.set(static_cast<std::int64_t>(statistics.index_bytes));
 }
 
 }  // namespace weir::cell

@@ -1,6 +1,4 @@
 // `weir serve`: the whole system in this process.
-#include <unistd.h>
-
 #include <cstdio>
 #include <string>
 
@@ -144,7 +142,7 @@ int serve(const ServeOptions& options) {
 
   MetricsRegistry metrics;
   Counter& dropped_lines = metrics.counter("weir_log_dropped_lines_total", "Log lines dropped because the log did not keep up");
-  const env::RealLogSink log_sink(STDERR_FILENO, dropped_lines);
+  const env::RealLogSink log_sink(env::standard_error_descriptor, dropped_lines);
   const auto runtime = env::make_real_runtime(
       {.cores = cores,
        .blocking_threads = static_cast<std::uint32_t>(settings.server.blocking_threads.get()),

@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 
+#include "base/bytes.h"
 #include "base/result.h"
 #include "env/core.h"
 #include "env/task.h"
@@ -72,6 +73,14 @@ void set_file_creation_mask(std::uint32_t mask) noexcept;
 
 // Empty when the variable is not set. At start, before other threads.
 [[nodiscard]] std::optional<std::string> environment_variable(const std::string& name);
+
+// Standard input and output, which may be a terminal, a pipe or a file; waiting for them happens off the loop, in a
+// thread of the blocking pool that is taken until then. One call at a time for each.
+//
+// Reads what there is, at least one byte and at most out.size(), which is not 0; 0 at the end of the input. Errors: io.
+[[nodiscard]] Task<Result<std::size_t>> read_standard_input(Core& core, MutableBytes out);
+// Writes all of `text`. Errors: closed when whoever read the output has gone; no_space; io.
+[[nodiscard]] Task<Result<void>> write_standard_output(Core& core, std::string text);
 
 // "localhost" where the system tells none. Any thread.
 [[nodiscard]] std::string host_name();

@@ -104,7 +104,7 @@ env::Task<Result<ScanStep>> BatchScanner::stop_here() {
 
 ScanStop BatchScanner::stopped(ScanEnd end) const noexcept {
   ScanStop stop{.end = end, .offset = position_, .last_batch = last_batch_};
-  if (limits_.last_batch && !limits_.numbers_may_skip && last_batch_ < *limits_.last_batch) {
+  if (limits_.last_batch_is_here && !limits_.numbers_may_skip && last_batch_ < *limits_.last_batch) {
     stop.missing_batches = *limits_.last_batch - last_batch_;
   }
   return stop;

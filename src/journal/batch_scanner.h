@@ -26,6 +26,7 @@ struct ScanLimits {
   std::uint64_t salt = 0;
   std::uint64_t previous_batch = 0;         // the first batch has the next number
   std::optional<std::uint64_t> last_batch;  // what comes after it does not count, and up to it everything does
+  bool last_batch_is_here = false;          // it was in this segment, not in one between this and the next known one
   bool numbers_may_skip = false;            // a rewritten segment
 };
 
@@ -47,7 +48,7 @@ struct ScanStop {
   ScanEnd end = ScanEnd::clean;
   std::uint64_t offset = 0;           // where the last batch that counts ends
   std::uint64_t last_batch = 0;       // its number
-  std::uint64_t missing_batches = 0;  // below ScanLimits::last_batch, and not found
+  std::uint64_t missing_batches = 0;  // at the end: they were here and are not found
 };
 
 using ScanStep = std::variant<ScannedBatch, Gap, ScanStop>;

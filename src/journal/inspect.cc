@@ -84,11 +84,11 @@ env::Task<Result<std::optional<ScanLimits>>> limits_of(SegmentWindow& window, co
   if (found.header) {
     co_return ScanLimits{found.header->lane, found.header->salt, found.header->previous_batch,
                          found.trailer ? std::optional(found.trailer->last_batch) : std::nullopt,
-                         found.header->rewritten};
+                         found.trailer.has_value(), found.header->rewritten};
   }
   if (found.trailer) {
     co_return ScanLimits{found.trailer->lane, found.trailer->salt, found.trailer->previous_batch,
-                         found.trailer->last_batch, found.trailer->rewritten};
+                         found.trailer->last_batch, true, found.trailer->rewritten};
   }
   WEIR_CO_TRY(const BytesView start, co_await window.view(segment_header_bytes, batch_preview_bytes));
   const auto preview = preview_batch(start);
@@ -96,7 +96,7 @@ env::Task<Result<std::optional<ScanLimits>>> limits_of(SegmentWindow& window, co
   WEIR_CO_TRY(const BytesView bytes, co_await window.view(segment_header_bytes, preview->header_bytes));
   const auto first = parse_batch_header(bytes);
   if (!first || first->number == 0) co_return std::nullopt;
-  co_return ScanLimits{first->lane, first->salt, first->number - 1, std::nullopt, false};
+  co_return ScanLimits{first->lane, first->salt, first->number - 1, std::nullopt, false, false};
 }
 
 void count(const ScannedBatch& batch, SegmentInspection& out) {

@@ -111,7 +111,8 @@ class Journal {
   // the outcome is unknown, the journal refuses further commits (unavailable) until recover().
   [[nodiscard]] virtual env::Task<Result<void>> commit(std::vector<Fragment> fragments) = 0;
   // After a failed commit: seals the segment at the last length known durable and goes on in a new one, so that
-  // nothing in doubt is ever trusted. Reads go on meanwhile. May be called again after an error. Errors: io, fenced.
+  // nothing in doubt is ever trusted. Reads go on meanwhile. May be called again after an error. On a disk without room
+  // for a new segment it succeeds, and commits are refused until there is room. Errors: io, no_space, fenced.
   [[nodiscard]] virtual env::Task<Result<void>> recover() = 0;
 
   // Durable records from `request.from` on. From the tail cache, or one ranged read per extent. May return fewer than

@@ -300,15 +300,17 @@ env::Task<Result<void>> JournalImpl::recover_locked() {
   } else if (current_ != nullptr) {
     unsealed_.push_back(std::exchange(current_, nullptr));
   }
-  auto ready = co_await seal_pending();
-  if (ready) {
-    while (is_preparing_) co_await changed_.wait();
-    ready = co_await roll();
-  }
+  WEIR_CO_CHECK(co_await seal_pending());
+  while (is_preparing_) co_await changed_.wait();
+  auto rolled = co_await roll();
   if (doubtful != nullptr) abandoned_.push_back(doubtful->number());
-  // Without room for a new segment there is nothing in doubt any more; commits are refused until there is some.
-  if (!ready && ready.error().code == ErrorCode::no_space) co_return Result<void>{};
-  co_return ready;
+  if (rolled || rolled.error().code != ErrorCode::no_space) co_return rolled;
+  // Without room for a new segment the lane refuses commits until there is some. Nothing may be left in doubt, though.
+  while (!abandoned_.empty()) {
+    WEIR_CO_CHECK(co_await store_->remove(abandoned_.back()));
+    abandoned_.pop_back();
+  }
+  co_return Result<void>{};
 }
 
 JournalStatistics JournalImpl::statistics() const noexcept {

@@ -133,7 +133,12 @@ env::Task<Result<Recovered>> Recovery::run() {
     // The next segment's header was written when everything before it was durable, and names the last batch of that.
     const auto next = std::find_if(found_.begin() + static_cast<std::ptrdiff_t>(i) + 1, found_.end(), is_identified);
     const bool is_newest = next == found_.end();
-    const auto last_batch = is_newest ? std::nullopt : std::optional(next->header->previous_batch);
+    LastBatch last_batch;
+    if (!is_newest) {
+      // If there was a segment between the two that is gone, the batch may have been in that.
+      const bool follows = next->status.number.value == identity.status.number.value + 1;
+      last_batch = {next->header->previous_batch, follows};
+    }
     WEIR_CO_CHECK(co_await take(identity, last_batch, is_newest));
     recovered_.last_batch = recovered_.segments.at(identity.status.number)->last_batch;
   }
@@ -175,8 +180,7 @@ env::Task<Result<void>> Recovery::drop_unused() {
   co_return Result<void>{};
 }
 
-env::Task<Result<void>> Recovery::take(const SegmentIdentity& identity, std::optional<std::uint64_t> last_batch,
-                                       bool is_newest) {
+env::Task<Result<void>> Recovery::take(const SegmentIdentity& identity, LastBatch last_batch, bool is_newest) {
   if (identity.trailer) {
     StoredSegment source(store_, identity.status);
     auto content = co_await load_sealed_segment(source, identity);
@@ -187,7 +191,7 @@ env::Task<Result<void>> Recovery::take(const SegmentIdentity& identity, std::opt
     if (content.error().code != ErrorCode::corrupt) co_return std::unexpected(std::move(content.error()));
     log_error("journal", "footer damaged, rebuilding it from the batches",
               {{"lane", options_.lane.value}, {"segment", identity.status.number.value}});
-    last_batch = identity.trailer->last_batch;
+    last_batch = {identity.trailer->last_batch, true};
   }
   co_return co_await scan_and_seal(identity, last_batch, is_newest);
 }
@@ -196,14 +200,15 @@ env::Task<Result<void>> Recovery::take(const SegmentIdentity& identity, std::opt
 // the last batch, or the header of an empty segment; nothing when the tail follows damage, for then what came before it
 // was durable long ago.
 env::Task<Result<SegmentContent>> Recovery::scan(SegmentWindow& window, const SegmentIdentity& identity,
-                                                 std::optional<std::uint64_t> last_batch, BytesView& rewrite) {
+                                                 LastBatch last_batch, BytesView& rewrite) {
   const SegmentHeader& header = *identity.header;
   SegmentContent content{std::make_shared<Segment>(), {}};
   Segment& segment = *content.segment;
   segment.header = header;
   segment.stored_bytes = identity.status.allocated_bytes;
   RunCollector runs(header.number);
-  BatchScanner scanner(window, {options_.lane, header.salt, header.previous_batch, last_batch, header.rewritten});
+  BatchScanner scanner(window, {options_.lane, header.salt, header.previous_batch, last_batch.number,
+                                last_batch.is_here, header.rewritten});
   std::uint64_t intact_end = segment.tail_bytes;
   ScanStop stop;
   for (;;) {
@@ -233,8 +238,8 @@ env::Task<Result<SegmentContent>> Recovery::scan(SegmentWindow& window, const Se
   co_return content;
 }
 
-env::Task<Result<void>> Recovery::scan_and_seal(const SegmentIdentity& identity,
-                                                std::optional<std::uint64_t> last_batch, bool is_newest) {
+env::Task<Result<void>> Recovery::scan_and_seal(const SegmentIdentity& identity, LastBatch last_batch,
+                                                bool is_newest) {
   StoredSegment source(store_, identity.status);
   SegmentWindow window(source);
   BytesView rewrite;

@@ -49,6 +49,12 @@ struct SegmentIdentity {
 [[nodiscard]] env::Task<Result<SegmentIdentity>> identify_segment(SegmentSource& source, LaneId lane,
                                                                   SegmentStatus status);
 
+// What is known of a segment's last batch before its batches are looked at.
+struct LastBatch {
+  std::optional<std::uint64_t> number;  // none after it counts; all up to it were durable
+  bool is_here = false;                 // it was in this very segment
+};
+
 // A segment's content, as the index wants it.
 struct SegmentContent {
   SegmentPointer segment;
@@ -67,12 +73,11 @@ class Recovery {
  private:
   [[nodiscard]] env::Task<Result<void>> identify_all();
   [[nodiscard]] env::Task<Result<void>> drop_unused();
-  [[nodiscard]] env::Task<Result<void>> take(const SegmentIdentity& identity, std::optional<std::uint64_t> last_batch,
-                                             bool is_newest);
+  [[nodiscard]] env::Task<Result<void>> take(const SegmentIdentity& identity, LastBatch last_batch, bool is_newest);
   [[nodiscard]] env::Task<Result<SegmentContent>> scan(SegmentWindow& window, const SegmentIdentity& identity,
-                                                       std::optional<std::uint64_t> last_batch, BytesView& rewrite);
-  [[nodiscard]] env::Task<Result<void>> scan_and_seal(const SegmentIdentity& identity,
-                                                      std::optional<std::uint64_t> last_batch, bool is_newest);
+                                                       LastBatch last_batch, BytesView& rewrite);
+  [[nodiscard]] env::Task<Result<void>> scan_and_seal(const SegmentIdentity& identity, LastBatch last_batch,
+                                                      bool is_newest);
   [[nodiscard]] env::Task<Result<void>> make_tail_durable(const SegmentIdentity& identity);
   [[nodiscard]] Result<void> install(SegmentContent content);
   void keep_unreadable(const SegmentStatus& status);

@@ -105,7 +105,7 @@ env::Task<Result<RewrittenSegment>> rewrite_segment(SegmentSource& source, const
   Rewriter rewriter(segment, salt, epoch);
   SegmentWindow window(source);
   BatchScanner scanner(window,
-                       {header.lane, header.salt, header.previous_batch, segment.last_batch, header.rewritten});
+                       {header.lane, header.salt, header.previous_batch, segment.last_batch, true, header.rewritten});
   for (;;) {
     WEIR_CO_TRY(ScanStep step, co_await scanner.next());
     if (const auto* const batch = std::get_if<ScannedBatch>(&step)) {

@@ -1,4 +1,4 @@
-// The metastore of one machine: one SQLite file. docs/format.md describes its tables.
+// The metastore of one machine: one SQLite file. docs/format-metadata.md describes its tables.
 #pragma once
 
 #include <memory>

@@ -25,9 +25,10 @@ bool may_begin_request(std::byte first) noexcept {
   return c > ' ' && c < 0x7f;
 }
 
-std::string_view moved(std::string_view view, std::uintptr_t by) noexcept {
+// `view` in bytes that lay at address `from` and now lie at `to`.
+std::string_view moved(std::string_view view, std::uintptr_t from, const std::byte* to) noexcept {
   if (view.data() == nullptr) return view;
-  return {reinterpret_cast<const char*>(reinterpret_cast<std::uintptr_t>(view.data()) + by), view.size()};
+  return {reinterpret_cast<const char*>(to) + (reinterpret_cast<std::uintptr_t>(view.data()) - from), view.size()};
 }
 
 }  // namespace
@@ -253,14 +254,14 @@ env::Task<void> Http1Connection::linger() {
 }
 
 bool Http1Connection::make_room(std::size_t bytes) {
-  const auto before = reinterpret_cast<std::uintptr_t>(buffer_.filled().data());
+  const auto from = reinterpret_cast<std::uintptr_t>(buffer_.filled().data());
   if (!buffer_.make_room(bytes)) return false;
-  const std::uintptr_t by = reinterpret_cast<std::uintptr_t>(buffer_.filled().data()) - before;
-  if (by == 0) return true;
-  request_.method = moved(request_.method, by);
-  request_.path = moved(request_.path, by);
-  request_.query = moved(request_.query, by);
-  for (HeaderField& field : request_.headers) field = {moved(field.name, by), moved(field.value, by)};
+  const std::byte* const to = buffer_.filled().data();
+  if (reinterpret_cast<std::uintptr_t>(to) == from) return true;
+  request_.method = moved(request_.method, from, to);
+  request_.path = moved(request_.path, from, to);
+  request_.query = moved(request_.query, from, to);
+  for (HeaderField& field : request_.headers) field = {moved(field.name, from, to), moved(field.value, from, to)};
   return true;
 }
 

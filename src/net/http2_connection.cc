@@ -36,14 +36,13 @@ Http2Connection::Http2Connection(HttpContext& context, env::Connection& connecti
       connection_(connection),
       traits_(traits),
       buffer_(std::move(received)),
+      session_(Http2Callbacks::make_session(*this)),
       output_wanted_(context.core),
       handlers_(context.core),
       writer_(context.core),
       resets_(context.settings.h2_resets_per_interval_max.get(), h2_flood_interval),
       control_frames_(context.settings.h2_control_frames_per_interval_max.get(), h2_flood_interval),
-      idle_since_(context.core.now()) {
-  session_ = Http2Callbacks::make_session(*this);
-}
+      idle_since_(context.core.now()) {}
 
 Http2Connection::~Http2Connection() { nghttp2_session_del(session_); }
 

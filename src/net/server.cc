@@ -42,12 +42,12 @@ env::Task<Result<std::unique_ptr<HttpServer>>> HttpServer::start(env::Core& core
   Result<std::unique_ptr<env::Listener>> listener = co_await core.network().listen(options.endpoint, options.backlog);
   if (!listener.has_value()) co_return std::unexpected(std::move(listener.error()));
   std::unique_ptr<HttpServer> server(
-      new HttpServer(core, std::move(serving_cores), resources, std::move(options), std::move(*listener)));
+      new HttpServer(core, serving_cores, resources, std::move(options), std::move(*listener)));
   server->accepting_->spawn(server->accept_connections());
   co_return server;
 }
 
-HttpServer::HttpServer(env::Core& core, std::vector<ServingCore> serving_cores, HttpResources& resources,
+HttpServer::HttpServer(env::Core& core, const std::vector<ServingCore>& serving_cores, HttpResources& resources,
                        HttpServerOptions options, std::unique_ptr<env::Listener> listener)
     : core_(core),
       resources_(resources),

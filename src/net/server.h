@@ -55,7 +55,7 @@ class HttpServer {
   struct Session;
   struct CoreState;
 
-  HttpServer(env::Core& core, std::vector<ServingCore> serving_cores, HttpResources& resources,
+  HttpServer(env::Core& core, const std::vector<ServingCore>& serving_cores, HttpResources& resources,
              HttpServerOptions options, std::unique_ptr<env::Listener> listener);
 
   [[nodiscard]] env::Task<void> accept_connections();

@@ -64,8 +64,11 @@ struct TlsBio {
 
 TlsConnection::TlsConnection(env::Core& core, std::unique_ptr<env::Connection> transport,
                              std::shared_ptr<const TlsContext> context, const std::string& server_name)
-    : transport_(std::move(transport)), context_(std::move(context)), inbound_(buffer_bytes_kept), flushed_(core) {
-  ssl_ = SSL_new(context_->context_);
+    : transport_(std::move(transport)),
+      context_(std::move(context)),
+      ssl_(SSL_new(context_->context_)),
+      inbound_(buffer_bytes_kept),
+      flushed_(core) {
   WEIR_ASSERT(ssl_ != nullptr);
   BIO* const bio = TlsBio::make(*this);
   SSL_set_bio(ssl_, bio, bio);

@@ -41,12 +41,11 @@ Result<void> use_certificates(SSL_CTX* context, std::string_view pem) {
     return fail(ErrorCode::invalid_argument, "TLS certificate: " + take_openssl_error());
   }
   for (;;) {
-    Certificate issuer(PEM_read_bio_X509(bio.get(), nullptr, &no_passphrase, nullptr));
+    const Certificate issuer(PEM_read_bio_X509(bio.get(), nullptr, &no_passphrase, nullptr));
     if (issuer == nullptr) break;
-    if (SSL_CTX_add0_chain_cert(context, issuer.get()) != 1) {
+    if (SSL_CTX_add1_chain_cert(context, issuer.get()) != 1) {
       return fail(ErrorCode::invalid_argument, "TLS certificate chain: " + take_openssl_error());
     }
-    static_cast<void>(issuer.release());  // the context owns it now
   }
   ERR_clear_error();  // the end of the text
   return {};

@@ -62,6 +62,10 @@ class TestRequest {
     query_ = std::move(query);
     return *this;
   }
+  TestRequest& method(std::string method) {
+    method_ = std::move(method);
+    return *this;
+  }
   TestRequest& path(std::string path) {
     path_ = std::move(path);
     return *this;
@@ -73,9 +77,10 @@ class TestRequest {
   [[nodiscard]] std::string header(std::string_view name) { return std::string(http().header(name).value_or("")); }
   [[nodiscard]] std::string& body() { return body_; }
 
-  // Valid until the next change.
-  [[nodiscard]] const net::HttpRequest& http() {
-    request_.method = "POST";
+  // Valid until the next change. The body has the padding that the transport gives it.
+  [[nodiscard]] net::HttpRequest& http() {
+    body_.reserve(body_.size() + net::body_padding_bytes);
+    request_.method = method_;
     request_.path = path_;
     request_.query = query_;
     request_.headers.clear();
@@ -86,6 +91,7 @@ class TestRequest {
 
  private:
   std::string body_;
+  std::string method_ = "POST";
   std::string path_ = "/";
   std::string query_;
   std::vector<std::pair<std::string, std::string>> headers_;

@@ -281,6 +281,19 @@ TEST(JournalDamage, LostLastBatchOfASegmentThatHasASuccessorIsAGap) {
   EXPECT_EQ(one.corrupt_at, (Records{2}));
 }
 
+TEST(JournalDamage, SegmentThatRetentionTookFromTheMiddleIsNoGap) {
+  const SilentLog silent;
+  SegmentBuilder first(header_of(1, 0));
+  first.add_batch({1}, 1);
+  first.add_zeros(1024);
+  SegmentBuilder third(header_of(3, 7));  // the second held batches 2 to 7
+  third.add_batch({1}, 3);
+  MemorySegmentStore::Segments segments{{SegmentNumber{1}, first.bytes()}, {SegmentNumber{3}, third.bytes()}};
+  const Reading one = open_and_read(segments, 1);
+  EXPECT_EQ(one.records, (Records{1, 3}));
+  EXPECT_TRUE(one.corrupt_at.empty());
+}
+
 TEST(JournalDamage, SegmentWithoutAReadableHeaderIsStillRead) {
   const SilentLog silent;
   for (const bool sealed : {false, true}) {

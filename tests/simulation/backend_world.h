@@ -90,6 +90,12 @@ struct Process {
       : simulation(on), world(in), home(on.core(0)), settings(enforce_rates), stopping(home) {}
 
   [[nodiscard]] env::Task<Result<void>> open() {
+    WEIR_CO_CHECK(co_await open_parts());
+    co_await directory->start(*cell);
+    co_return Result<void>();
+  }
+  // All that open() does but the directory's start, ahead of which more listeners may be added.
+  [[nodiscard]] env::Task<Result<void>> open_parts() {
     WEIR_CO_TRY(const std::uint32_t lane_count, co_await cell::fix_lane_count(home, "data", lanes));
     store = metastore::make_memory_metastore(
         home, world.metastore,
@@ -103,7 +109,6 @@ struct Process {
                           {settings.cell, settings.journal, cell_metrics, journal_metrics}));
     directory->add_listener(*cell);
     directory->add_listener(routes);
-    co_await directory->start(*cell);
     co_return Result<void>();
   }
   [[nodiscard]] env::Task<void> close() {

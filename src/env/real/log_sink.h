@@ -14,6 +14,8 @@
 
 namespace weir::env {
 
+inline constexpr int standard_error_descriptor = 2;
+
 // From its making to its end the process logs through it, with the time of the wall clock. Made by the starting thread
 // before others run, ends after they have. Threads: exactly one.
 class RealLogSink final : public LogSink {

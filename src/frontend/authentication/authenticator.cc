@@ -110,10 +110,12 @@ Authenticator::Checked Authenticator::check_signature(const Credential& credenti
   canonical_.clear();
   append_canonical_request(canonical_, request, parts.signed_headers, hash);
   to_sign_.clear();
-  append_string_to_sign(to_sign_, iso_basic_time(parts.time), parts.scope_date, parts.region,
+  append_string_to_sign(to_sign_, parts.iso_time, parts.scope_date, parts.region,
                         sha256_.digest(as_bytes(canonical_)));
 
-  std::string name = parts.access_key_id + "/" + parts.scope_date + "/" + parts.region;
+  std::string name;
+  name.reserve(parts.access_key_id.size() + parts.scope_date.size() + parts.region.size() + 2);
+  name.append(parts.access_key_id).append("/").append(parts.scope_date).append("/").append(parts.region);
   const auto cached = signing_keys_.find(name);
   std::optional<HmacKey> derived;
   if (cached == signing_keys_.end()) {

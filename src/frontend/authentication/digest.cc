@@ -30,10 +30,13 @@ const unsigned char* octets(BytesView bytes) { return reinterpret_cast<const uns
 
 void append_hex(std::string& out, const Sha256Digest& digest) {
   constexpr std::string_view digits = "0123456789abcdef";
+  std::array<char, sha256_hex_characters> text;
+  char* to = text.data();
   for (const std::byte byte : digest) {
-    out += digits[std::to_integer<unsigned>(byte) >> 4];
-    out += digits[std::to_integer<unsigned>(byte) & 15];
+    *to++ = digits[std::to_integer<unsigned>(byte) >> 4];
+    *to++ = digits[std::to_integer<unsigned>(byte) & 15];
   }
+  out.append(text.data(), text.size());
 }
 
 std::string to_hex(const Sha256Digest& digest) {

@@ -137,11 +137,15 @@ std::optional<WallTime> make_time(std::optional<int> year, std::optional<int> mo
   return WallTime(sys_days(date).time_since_epoch() + hours(*h) + minutes(*m) + seconds(*s));
 }
 
+bool is_iso_form(std::string_view text) {
+  constexpr std::size_t iso_characters = 16;
+  return text.size() == iso_characters && text[8] == 'T' && text[15] == 'Z';
+}
+
 // "20260102T030405Z" or "Fri, 02 Jan 2026 03:04:05 GMT".
 std::optional<WallTime> parse_time(std::string_view text) {
-  constexpr std::size_t iso_characters = 16;
   constexpr std::size_t rfc_characters = 29;
-  if (text.size() == iso_characters && text[8] == 'T' && text[15] == 'Z') {
+  if (is_iso_form(text)) {
     return make_time(number(text.substr(0, 4)), number(text.substr(4, 2)), number(text.substr(6, 2)), text.substr(9, 2),
                      text.substr(11, 2), text.substr(13, 2));
   }
@@ -187,8 +191,9 @@ Parsed<SignatureParts> interpret(RawSignature raw, bool is_presigned) {
   }
   parts.signed_headers = std::move(raw.signed_headers);
   parts.signature = std::move(raw.signature);
-  parts.date_header = std::move(raw.date);
   parts.time = *time;
+  parts.iso_time = is_iso_form(raw.date) ? raw.date : iso_basic_time(*time);
+  parts.date_header = std::move(raw.date);
   return parts;
 }
 
@@ -201,15 +206,14 @@ bool signs_host(std::string_view signed_headers) {
 }
 
 std::optional<std::string> time_problem(const SignatureParts& parts, WallTime now) {
-  const std::string request_time = iso_basic_time(parts.time);
   if (now > parts.time + parts.valid_for) {
     const std::int64_t valid = parts.valid_for.count();
     const std::string span = valid % 60 == 0 ? fmt::format("{} min.", valid / 60) : fmt::format("{} sec.", valid);
-    return fmt::format("Signature expired: {} is now earlier than {} ({} - {})", request_time,
+    return fmt::format("Signature expired: {} is now earlier than {} ({} - {})", parts.iso_time,
                        iso_basic_time(now - parts.valid_for), iso_basic_time(now), span);
   }
   if (parts.time > now + clock_skew_max) {
-    return fmt::format("Signature not yet current: {} is still later than {} ({} + 5 min.)", request_time,
+    return fmt::format("Signature not yet current: {} is still later than {} ({} + 5 min.)", parts.iso_time,
                        iso_basic_time(now + clock_skew_max), iso_basic_time(now));
   }
   return std::nullopt;
@@ -238,7 +242,7 @@ std::string scope_problems(const SignatureParts& parts) {
     add(fmt::format("Credential should be scoped with a valid terminator: '{}', not '{}'.", signing_terminator,
                     parts.terminator));
   }
-  const std::string request_date = iso_basic_time(parts.time).substr(0, 8);
+  const std::string_view request_date = std::string_view(parts.iso_time).substr(0, 8);
   if (parts.scope_date != request_date) {
     add(fmt::format("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{}' != "
                     "'{}', from '{}'.",

@@ -25,6 +25,7 @@ struct SignatureParts {
   std::string signature;
   std::string date_header;     // as sent: X-Amz-Date, or Date
   WallTime time;               // the same, parsed
+  std::string iso_time;        // the same in ISO basic form; its first eight characters are the date
   bool is_presigned = false;
   seconds valid_for = clock_skew_max;  // after `time`
 };
