@@ -27,6 +27,7 @@ struct ClientOptions {
   std::string access_key_id = "test";
   std::string secret_access_key = "test";
   std::string session_token;
+  std::string ca_file;  // PEM; for https. Empty: any certificate is accepted
 };
 
 // `weir put STREAM [DATA]`: one record from the argument, or one per line of standard input.

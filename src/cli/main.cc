@@ -55,6 +55,9 @@ void add_client_options(CLI::App& command, ClientOptions& client) {
   command.add_option("--access-key-id", client.access_key_id, "Access key id")->envname("AWS_ACCESS_KEY_ID")->capture_default_str();
   command.add_option("--secret-access-key", client.secret_access_key, "Secret access key")->envname("AWS_SECRET_ACCESS_KEY");
   command.add_option("--session-token", client.session_token, "Session token")->envname("AWS_SESSION_TOKEN");
+  command.add_option("--ca-file", client.ca_file, "PEM file of the certificates to trust; without it any is")
+      ->envname("AWS_CA_BUNDLE")
+      ->type_name("FILE");
 }
 
 void add_client_commands(CLI::App& app, PutOptions& put_options, TailOptions& tail_options,

@@ -26,7 +26,7 @@ std::optional<Authority> split_authority(std::string_view text) {
 }
 
 bool is_numeric(std::string_view host, bool in_brackets) {
-  const std::string_view allowed = in_brackets ? "0123456789abcdefABCDEF:.%" : "0123456789.";
+  const std::string_view allowed = in_brackets ? "0123456789abcdefABCDEF:." : "0123456789.";
   return !host.empty() && host.find_first_not_of(allowed) == std::string_view::npos;
 }
 

@@ -99,8 +99,9 @@ Result<BatchHeader> plan_batch(std::vector<Fragment>& fragments) {
     const std::uint64_t length = fragment.bytes().size();
     const RecordIndex last{fragment.first_index().value + fragment.record_count() - 1};
     if (header.extents.empty() || header.extents.back().shard != fragment.shard()) {
-      header.extents.push_back({fragment.shard(), {.first = fragment.first_index(), .first_arrival = fragment.arrival(),
-                                                   .offset = bytes}, 0});
+      header.extents.push_back({fragment.shard(),
+                                {.first = fragment.first_index(), .first_arrival = fragment.arrival(), .offset = bytes},
+                                0});
     } else {
       WEIR_ASSERT_NOTE(header.extents.back().extent.last < fragment.first_index(), "numbers must rise within a shard");
     }
@@ -210,7 +211,8 @@ Result<void> parse_extent(ShardKey shard, const Extent& extent, BytesView bytes,
 Result<void> check_batch(const BatchHeader& header, BytesView batch) {
   if (batch.size() < header.total_bytes) return fail(ErrorCode::corrupt, "batch: cut off");
   for (const BatchExtent& entry : header.extents) {
-    WEIR_CHECK(parse_extent(entry.shard, entry.extent, batch.subspan(entry.extent.offset, entry.extent.length), nullptr));
+    WEIR_CHECK(
+        parse_extent(entry.shard, entry.extent, batch.subspan(entry.extent.offset, entry.extent.length), nullptr));
   }
   return {};
 }

@@ -28,8 +28,8 @@ struct BatchHeader {
   std::uint64_t number = 0;  // rises by one per batch of the lane, for ever
   std::uint64_t salt = 0;    // of the segment; tells this segment's batches from anything else that lies on the disk
   WallTime committed_at;
-  std::uint32_t header_bytes = 0;  // where the fragments begin
-  std::uint32_t total_bytes = 0;   // padding included: a multiple of sector_bytes
+  std::uint32_t header_bytes = 0;    // where the fragments begin
+  std::uint32_t total_bytes = 0;     // padding included: a multiple of sector_bytes
   std::vector<BatchExtent> extents;  // in order of shard, one per shard
 };
 
@@ -64,7 +64,8 @@ void encode_batch_header(const BatchHeader& header, std::vector<std::byte>& out)
 [[nodiscard]] Result<void> parse_extent(ShardKey shard, const Extent& extent, BytesView bytes,
                                         std::vector<FragmentView>* fragments);
 
-// Checks every fragment of the batch whose header is `header` and whose bytes are `batch`. Errors: corrupt, unsupported.
+// Checks every fragment of the batch whose header is `header` and whose bytes are `batch`. Errors: corrupt,
+// unsupported.
 [[nodiscard]] Result<void> check_batch(const BatchHeader& header, BytesView batch);
 
 }  // namespace weir::journal

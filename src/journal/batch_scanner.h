@@ -1,7 +1,8 @@
 // BatchScanner: walks the batches of a segment from its bytes alone. It decides what of an unsealed segment counts:
 //
 //   - A batch counts when its header, its salt, its lane, its number and all its fragments are right.
-//   - Where one does not, and a later batch of the segment is found, the disk was damaged after the fact: commits go one
+//   - Where one does not, and a later batch of the segment is found, the disk was damaged after the fact: commits go
+//   one
 //     by one, so the later batch was written only after the earlier one was durable. A damaged batch whose header is
 //     whole still says what it held (`intact` is false); one whose header is gone leaves a gap.
 //   - Where no later batch follows, it is the torn end of a write that was never acknowledged: the segment ends there.

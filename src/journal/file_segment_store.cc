@@ -69,8 +69,7 @@ class FileSegmentStore final : public SegmentStore {
 
   env::Task<Result<std::vector<SegmentStatus>>> list() override;
   env::Task<Result<void>> create(SegmentNumber number, std::uint64_t capacity_bytes) override;
-  env::Task<Result<void>> append(SegmentNumber number, std::uint64_t offset,
-                                 std::span<const BytesView> parts) override;
+  env::Task<Result<void>> append(SegmentNumber number, std::uint64_t offset, std::span<const BytesView> parts) override;
   env::Task<Result<std::size_t>> read(SegmentNumber number, std::uint64_t offset, MutableBytes out) override;
   env::Task<Result<void>> truncate(SegmentNumber number, std::uint64_t length_bytes) override;
   env::Task<Result<void>> replace(SegmentNumber number, std::span<const BytesView> parts) override;

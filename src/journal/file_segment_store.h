@@ -35,7 +35,7 @@ struct FileSegmentStoreOptions {
   // power is the caller's business.
   std::string directory;
   LaneId lane;
-  Epoch epoch;            // at least 1
+  Epoch epoch;  // at least 1
   std::shared_ptr<LaneFence> fence = std::make_shared<LaneFence>();
   std::uint32_t open_files_max = 64;  // descriptors kept open; the least recently used one is closed
 };

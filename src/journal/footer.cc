@@ -21,7 +21,9 @@ std::uint64_t to_stored(WallTime time) noexcept { return static_cast<std::uint64
 WallTime to_time(std::uint64_t stored) noexcept { return wall_time_ms(static_cast<std::int64_t>(stored)); }
 
 // Modulo 2^64, so that any two times that a disk may hold have one, and adding it back gives the first again.
-std::int64_t difference(WallTime a, WallTime b) noexcept { return static_cast<std::int64_t>(to_stored(a) - to_stored(b)); }
+std::int64_t difference(WallTime a, WallTime b) noexcept {
+  return static_cast<std::int64_t>(to_stored(a) - to_stored(b));
+}
 
 // Writes fixed-width fields one behind the other.
 class FieldWriter {
@@ -101,9 +103,9 @@ ShardSummary decode_summary(const std::byte* from) noexcept {
 void encode_trailer(const Trailer& trailer, std::byte* to) noexcept {
   FieldWriter(to) << trailer_magic << format_version << trailer.lane.value << trailer.number.value
                   << trailer.epoch.value << trailer.salt << trailer.previous_batch << to_stored(trailer.created_at)
-                  << trailer.last_batch << trailer.last_batch_offset << trailer.footer_offset
-                  << trailer.summary_offset << trailer.segment_bytes << trailer.gap_count << trailer.shard_count
-                  << trailer.summary_checksum << (trailer.rewritten ? flag_rewritten : 0U);
+                  << trailer.last_batch << trailer.last_batch_offset << trailer.footer_offset << trailer.summary_offset
+                  << trailer.segment_bytes << trailer.gap_count << trailer.shard_count << trailer.summary_checksum
+                  << (trailer.rewritten ? flag_rewritten : 0U);
   store_le(to + trailer_bytes - 4, crc32c({to, trailer_bytes - 4}));
 }
 
@@ -179,14 +181,14 @@ Result<Trailer> parse_trailer(BytesView bytes, std::uint64_t segment_bytes) {
     return fail(ErrorCode::unsupported, "footer: format version " + std::to_string(version));
   }
   const Trailer trailer = decode_trailer(bytes.data());
-  const bool places_fit =
-      trailer.segment_bytes == segment_bytes && segment_bytes >= trailer_bytes &&
-      trailer.footer_offset >= segment_header_bytes && trailer.footer_offset % sector_bytes == 0 &&
-      trailer.last_batch_offset < trailer.footer_offset && trailer.last_batch_offset % sector_bytes == 0 &&
-      trailer.last_batch >= trailer.previous_batch && trailer.footer_offset < segment_bytes &&
-      trailer.summary_offset >= trailer.footer_offset + footer_marker_bytes &&
-      trailer.summary_offset <= segment_bytes - trailer_bytes &&
-      summary_bytes(trailer) <= segment_bytes - trailer_bytes - trailer.summary_offset;
+  const bool places_fit = trailer.segment_bytes == segment_bytes && segment_bytes >= trailer_bytes &&
+                          trailer.footer_offset >= segment_header_bytes && trailer.footer_offset % sector_bytes == 0 &&
+                          trailer.last_batch_offset < trailer.footer_offset &&
+                          trailer.last_batch_offset % sector_bytes == 0 &&
+                          trailer.last_batch >= trailer.previous_batch && trailer.footer_offset < segment_bytes &&
+                          trailer.summary_offset >= trailer.footer_offset + footer_marker_bytes &&
+                          trailer.summary_offset <= segment_bytes - trailer_bytes &&
+                          summary_bytes(trailer) <= segment_bytes - trailer_bytes - trailer.summary_offset;
   if (!places_fit) return fail(ErrorCode::corrupt, "footer: trailer points outside the segment");
   return trailer;
 }

@@ -50,15 +50,15 @@ struct Gap {
 struct Trailer {
   LaneId lane;
   SegmentNumber number;
-  Epoch epoch;                         // as in the segment's header
-  std::uint64_t salt = 0;              // as in the segment's header
-  std::uint64_t previous_batch = 0;    // as in the segment's header
-  bool rewritten = false;              // as in the segment's header
-  WallTime created_at;                 // as in the segment's header
-  std::uint64_t last_batch = 0;        // number; previous_batch when the segment holds none
-  std::uint64_t last_batch_offset = 0; // 0 when the segment holds none
-  std::uint64_t footer_offset = 0;     // where the batches end and the footer begins
-  std::uint64_t summary_offset = 0;    // of the gaps, which the summaries follow
+  Epoch epoch;                          // as in the segment's header
+  std::uint64_t salt = 0;               // as in the segment's header
+  std::uint64_t previous_batch = 0;     // as in the segment's header
+  bool rewritten = false;               // as in the segment's header
+  WallTime created_at;                  // as in the segment's header
+  std::uint64_t last_batch = 0;         // number; previous_batch when the segment holds none
+  std::uint64_t last_batch_offset = 0;  // 0 when the segment holds none
+  std::uint64_t footer_offset = 0;      // where the batches end and the footer begins
+  std::uint64_t summary_offset = 0;     // of the gaps, which the summaries follow
   std::uint32_t gap_count = 0;
   std::uint32_t shard_count = 0;
   std::uint32_t summary_checksum = 0;  // of gaps and summaries

@@ -29,7 +29,9 @@ constexpr std::size_t hash_key_bytes = 16;
 constexpr std::uint16_t flag_explicit_hash_key = 1;
 constexpr std::size_t alignment = 8;
 
-void append(std::vector<std::byte>& buffer, BytesView bytes) { buffer.insert(buffer.end(), bytes.begin(), bytes.end()); }
+void append(std::vector<std::byte>& buffer, BytesView bytes) {
+  buffer.insert(buffer.end(), bytes.begin(), bytes.end());
+}
 
 // The length of the record at the start of `bytes`, or 0 when it does not fit or breaks the grammar.
 std::size_t record_length(BytesView bytes) noexcept {
@@ -81,9 +83,7 @@ void Fragment::stamp(RecordIndex first, WallTime arrival) noexcept {
   store_le(buffer_.data() + checksum_at, crc32c(BytesView(buffer_).subspan(magic_at)));
 }
 
-RecordIndex Fragment::first_index() const noexcept {
-  return {load_le<std::uint64_t>(buffer_.data() + first_index_at)};
-}
+RecordIndex Fragment::first_index() const noexcept { return {load_le<std::uint64_t>(buffer_.data() + first_index_at)}; }
 
 WallTime Fragment::arrival() const noexcept {
   return wall_time_ms(static_cast<std::int64_t>(load_le<std::uint64_t>(buffer_.data() + arrival_at)));
@@ -92,7 +92,8 @@ WallTime Fragment::arrival() const noexcept {
 FragmentView Fragment::view() const noexcept { return FragmentView::from_header(buffer_); }
 
 FragmentBuilder::FragmentBuilder(ShardKey shard, std::uint32_t records_expected, std::uint64_t bytes_expected) {
-  buffer_.reserve(header_bytes + (record_header_bytes + hash_key_bytes) * records_expected + bytes_expected + alignment);
+  buffer_.reserve(header_bytes + (record_header_bytes + hash_key_bytes) * records_expected + bytes_expected +
+                  alignment);
   buffer_.resize(header_bytes);
   store_le(buffer_.data() + magic_at, fragment_magic);
   store_le(buffer_.data() + version_at, static_cast<std::uint16_t>(format_version));

@@ -82,13 +82,15 @@ env::Task<Result<void>> inspect_footer(SegmentSource& source, SegmentInspection&
 // Whose batches to look for: the header says it, else the trailer, else the first batch.
 env::Task<Result<std::optional<ScanLimits>>> limits_of(SegmentWindow& window, const SegmentInspection& found) {
   if (found.header) {
-    co_return ScanLimits{found.header->lane, found.header->salt, found.header->previous_batch,
-                         found.trailer ? std::optional(found.trailer->last_batch) : std::nullopt,
-                         found.trailer.has_value(), found.header->rewritten};
+    co_return ScanLimits{
+        found.header->lane,           found.header->salt,
+        found.header->previous_batch, found.trailer ? std::optional(found.trailer->last_batch) : std::nullopt,
+        found.trailer.has_value(),    found.header->rewritten};
   }
   if (found.trailer) {
-    co_return ScanLimits{found.trailer->lane, found.trailer->salt, found.trailer->previous_batch,
-                         found.trailer->last_batch, true, found.trailer->rewritten};
+    co_return ScanLimits{
+        found.trailer->lane,     found.trailer->salt, found.trailer->previous_batch, found.trailer->last_batch, true,
+        found.trailer->rewritten};
   }
   WEIR_CO_TRY(const BytesView start, co_await window.view(segment_header_bytes, batch_preview_bytes));
   const auto preview = preview_batch(start);

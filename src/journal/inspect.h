@@ -22,12 +22,12 @@ namespace weir::journal {
 
 struct SegmentInspection {
   std::uint64_t segment_bytes = 0;
-  std::optional<SegmentHeader> header;    // as stored in the first sector
-  std::string header_problem;             // when it is not there
+  std::optional<SegmentHeader> header;  // as stored in the first sector
+  std::string header_problem;           // when it is not there
   std::optional<Trailer> trailer;
   std::optional<FooterSummary> footer;
-  std::vector<std::vector<Extent>> lists; // of the footer's shards, in order; empty where a list cannot be read
-  std::string footer_problem;             // when there is a trailer but not all of the footer can be read
+  std::vector<std::vector<Extent>> lists;  // of the footer's shards, in order; empty where a list cannot be read
+  std::string footer_problem;              // when there is a trailer but not all of the footer can be read
   bool is_sealed = false;
 
   // From the batches themselves.

@@ -28,13 +28,13 @@ class JournalMetrics;
 
 struct JournalOptions {
   LaneId lane;
-  Epoch epoch;                                      // of this opening; at least 1, higher than any before
-  std::uint64_t segment_bytes = 64 * mebibyte;      // a segment is sealed when the next batch would pass this
-  std::uint64_t first_segment_bytes = 4 * mebibyte; // segments start small and double, so that a new lane starts fast
+  Epoch epoch;                                       // of this opening; at least 1, higher than any before
+  std::uint64_t segment_bytes = 64 * mebibyte;       // a segment is sealed when the next batch would pass this
+  std::uint64_t first_segment_bytes = 4 * mebibyte;  // segments start small and double, so that a new lane starts fast
   std::uint64_t tail_cache_bytes_max = 32 * mebibyte;
   std::uint64_t footer_cache_bytes_max = 8 * mebibyte;
   std::uint64_t space_reserve_bytes = 256 * mebibyte;  // commits are refused (no_space) below this much free disk
-  JournalMetrics* metrics = nullptr;                // shared by all journals of a process, outlives them; may be null
+  JournalMetrics* metrics = nullptr;  // shared by all journals of a process, outlives them; may be null
 };
 
 // What a shard holds in this journal.
@@ -47,10 +47,10 @@ struct ShardBounds {
 
 struct ReadRequest {
   ShardKey shard;
-  RecordIndex from;                 // the first record wanted; the next existing one serves as well
-  WallTime not_before;              // records that arrived earlier are skipped (retention)
-  std::uint32_t records_max = 0;    // at least 1
-  std::uint64_t bytes_max = 0;      // of data and partition keys; the first record is returned even if it alone is larger
+  RecordIndex from;               // the first record wanted; the next existing one serves as well
+  WallTime not_before;            // records that arrived earlier are skipped (retention)
+  std::uint32_t records_max = 0;  // at least 1
+  std::uint64_t bytes_max = 0;    // of data and partition keys; the first record is returned even if it alone is larger
 };
 
 // A run of consecutive records of one stored fragment. `buffer` keeps the bytes alive.
@@ -63,8 +63,8 @@ struct FragmentSlice {
 
 struct ReadResult {
   std::vector<FragmentSlice> slices;
-  RecordIndex next;           // where to go on; past the last record when the end was reached
-  bool reached_end = false;   // no durable record at or after `next`
+  RecordIndex next;          // where to go on; past the last record when the end was reached
+  bool reached_end = false;  // no durable record at or after `next`
   std::uint32_t record_count = 0;
   std::uint64_t payload_bytes = 0;
 };
@@ -100,15 +100,16 @@ class Journal {
 
   // Recovers the lane's journal: takes the valid prefix of the open segment (a torn last batch is cut off, it was never
   // acknowledged), makes that prefix durable and seals it, reads the footers of the sealed segments. Damage anywhere
-  // else is kept, reported, and read as `corrupt`. A full disk is no obstacle. Errors: corrupt, unsupported, io, fenced.
+  // else is kept, reported, and read as `corrupt`. A full disk is no obstacle. Errors: corrupt, unsupported, io,
+  // fenced.
   [[nodiscard]] static env::Task<Result<std::unique_ptr<Journal>>> open(env::Core& core,
                                                                         std::unique_ptr<SegmentStore> store,
                                                                         const JournalOptions& options);
 
-  // Writes stamped fragments (at least one) as one batch. When it returns success they are durable, indexed and readable.
-  // Within a shard numbers rise from commit to commit; asserted. One commit at a time. Errors: no_space (disk full) and
-  // limit_exceeded (more than a batch may hold, about 31 MiB): nothing was written, the journal goes on; anything else:
-  // the outcome is unknown, the journal refuses further commits (unavailable) until recover().
+  // Writes stamped fragments (at least one) as one batch. When it returns success they are durable, indexed and
+  // readable. Within a shard numbers rise from commit to commit; asserted. One commit at a time. Errors: no_space (disk
+  // full) and limit_exceeded (more than a batch may hold, about 31 MiB): nothing was written, the journal goes on;
+  // anything else: the outcome is unknown, the journal refuses further commits (unavailable) until recover().
   [[nodiscard]] virtual env::Task<Result<void>> commit(std::vector<Fragment> fragments) = 0;
   // After a failed commit: seals the segment at the last length known durable and goes on in a new one, so that
   // nothing in doubt is ever trusted. Reads go on meanwhile. May be called again after an error. On a disk without room

@@ -173,13 +173,13 @@ env::Task<Result<void>> JournalImpl::roll() {
   WEIR_CO_CHECK(co_await seal_pending());
   WEIR_CO_TRY(const PreparedSegment next, co_await take_prepared());
   auto segment = std::make_shared<Segment>();
-  segment->header = {options_.lane,     next.number,       options_.epoch,
-                     core_.random_u64(), core_.wall_now(), last_batch_};
+  segment->header = {options_.lane, next.number, options_.epoch, core_.random_u64(), core_.wall_now(), last_batch_};
   segment->last_batch = last_batch_;
   segment->stored_bytes = next.capacity_bytes;
   const SegmentHeaderBlock block = encode_segment_header(segment->header);
   const BytesView parts[] = {block};
-  // From this attempt on nothing is ever appended to the segment before: the header says that it ends where it ends now.
+  // From this attempt on nothing is ever appended to the segment before: the header says that it ends where it ends
+  // now.
   if (auto written = co_await store_->append(next.number, 0, parts); !written) {
     abandoned_.push_back(next.number);
     stop(written.error());
@@ -290,8 +290,8 @@ env::Task<Result<void>> JournalImpl::recover() {
   co_return Result<void>{};
 }
 
-// What the failed write left behind the tail is overwritten by the footer or cut off, and the next segment's header says
-// where this one ends. Nothing is read back: after a failed sync the page cache is no witness.
+// What the failed write left behind the tail is overwritten by the footer or cut off, and the next segment's header
+// says where this one ends. Nothing is read back: after a failed sync the page cache is no witness.
 env::Task<Result<void>> JournalImpl::recover_locked() {
   SegmentPointer doubtful;
   if (current_ != nullptr && current_->is_empty()) {

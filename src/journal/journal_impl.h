@@ -18,8 +18,8 @@
 #include "journal/journal.h"
 #include "journal/metrics.h"
 #include "journal/recovery.h"
-#include "journal/segment.h"
 #include "journal/run_index.h"
+#include "journal/segment.h"
 #include "journal/tail_cache.h"
 
 namespace weir::journal {
@@ -28,8 +28,7 @@ class ReadAssembler;
 
 class JournalImpl final : public Journal {
  public:
-  JournalImpl(env::Core& core, std::unique_ptr<SegmentStore> store, const JournalOptions& options,
-              Recovered recovered);
+  JournalImpl(env::Core& core, std::unique_ptr<SegmentStore> store, const JournalOptions& options, Recovered recovered);
 
   // Begins to prepare the first segment. Once, after construction.
   void start();
@@ -92,8 +91,8 @@ class JournalImpl final : public Journal {
   [[nodiscard]] env::Task<Result<FoundExtents>> find_extents(const ReadRequest& request, const ReadAssembler& out);
   [[nodiscard]] env::Task<Result<void>> read_extents(const FoundExtents& found, ShardKey shard, ReadAssembler& out,
                                                      std::uint32_t& disk_reads);
-  [[nodiscard]] env::Task<Result<std::size_t>> read_group(const FoundExtents& found, std::size_t first,
-                                                          ShardKey shard, ReadAssembler& out);
+  [[nodiscard]] env::Task<Result<std::size_t>> read_group(const FoundExtents& found, std::size_t first, ShardKey shard,
+                                                          ReadAssembler& out);
   [[nodiscard]] env::Task<Result<ExtentList>> load_list(SegmentPointer segment, ShardSummary summary);
   [[nodiscard]] env::Task<Result<std::optional<RecordIndex>>> find_arrival_in(SegmentPointer segment, ShardKey shard,
                                                                               Extent extent, WallTime time);
@@ -127,25 +126,25 @@ class JournalImpl final : public Journal {
   ExtentListCache list_cache_;
   bool has_gaps_ = false;
 
-  SegmentPointer current_;                 // the open segment; null until the first commit, and when one cannot be made
+  SegmentPointer current_;  // the open segment; null until the first commit, and when one cannot be made
   std::optional<PreparedSegment> prepared_;
-  std::vector<SegmentPointer> unsealed_;   // oldest first; at most one, besides those that recovery had no room for
-  std::vector<SegmentNumber> abandoned_;   // made or begun, never to be used; gone before the next one is made
-  std::vector<SegmentNumber> to_remove_;   // trimmed, but the store failed to remove them
-  SegmentNumber highest_;                  // number ever given out
+  std::vector<SegmentPointer> unsealed_;  // oldest first; at most one, besides those that recovery had no room for
+  std::vector<SegmentNumber> abandoned_;  // made or begun, never to be used; gone before the next one is made
+  std::vector<SegmentNumber> to_remove_;  // trimmed, but the store failed to remove them
+  SegmentNumber highest_;                 // number ever given out
   std::uint64_t last_batch_ = 0;
   std::uint64_t next_capacity_bytes_;
   std::uint64_t batches_committed_ = 0;
   bool is_preparing_ = false;
-  bool has_tried_to_prepare_ = false;      // since the last roll
+  bool has_tried_to_prepare_ = false;  // since the last roll
   bool is_sealing_ = false;
-  bool is_stopped_ = false;                // by a failed commit, until recover()
+  bool is_stopped_ = false;  // by a failed commit, until recover()
   bool tail_is_busy_ = false;
   env::Event tail_is_free_;
-  env::Event changed_;                     // something that someone may wait for has been prepared, sealed or replaced
+  env::Event changed_;  // something that someone may wait for has been prepared, sealed or replaced
   env::TaskGroup tasks_;
 
-  std::vector<std::byte> header_bytes_;    // kept between commits, so that they allocate nothing
+  std::vector<std::byte> header_bytes_;  // kept between commits, so that they allocate nothing
   std::vector<BytesView> parts_;
 };
 

@@ -52,9 +52,9 @@ env::Task<Result<ReadResult>> JournalImpl::read(ReadRequest request) {
       break;
     }
     if (found->follows_gap) {
-      failure = corrupt_read(*found->segment, request.shard, "batches before record " +
-                                                                 std::to_string(found->extents.front().first.value) +
-                                                                 " are lost");
+      failure =
+          corrupt_read(*found->segment, request.shard,
+                       "batches before record " + std::to_string(found->extents.front().first.value) + " are lost");
       break;
     }
     out.skip_to(found->skipped_to);
@@ -88,9 +88,8 @@ env::Task<Result<JournalImpl::FoundExtents>> JournalImpl::find_extents(const Rea
       }
     }
     const std::span<const Extent> list = found.list ? std::span(*found.list) : std::span(*run->extents);
-    const auto first = std::ranges::partition_point(list, [&](const Extent& extent) {
-      return extent.last < from || extent.last_arrival < request.not_before;
-    });
+    const auto first = std::ranges::partition_point(
+        list, [&](const Extent& extent) { return extent.last < from || extent.last_arrival < request.not_before; });
     if (first == list.end()) {
       from = {list.back().last.value + 1};
       continue;
@@ -203,7 +202,8 @@ std::unexpected<Error> JournalImpl::corrupt_read(const Segment& segment, ShardKe
 }
 
 env::Task<void> JournalImpl::wait_while_replaced(SegmentPointer segment) {
-  // Removed segments leave the map before they are retired; one that is being replaced stays until the new one is there.
+  // Removed segments leave the map before they are retired; one that is being replaced stays until the new one is
+  // there.
   for (;;) {
     const auto at = segments_.find(segment->number());
     if (at == segments_.end() || at->second != segment || !segment->is_retired) co_return;
@@ -251,8 +251,8 @@ env::Task<Result<RecordIndex>> JournalImpl::find_arrival(ShardKey shard, WallTim
       }
     }
     const std::span<const Extent> extents = list ? std::span(*list) : std::span(*run->extents);
-    const auto at = std::ranges::partition_point(
-        extents, [time](const Extent& extent) { return extent.last_arrival < time; });
+    const auto at =
+        std::ranges::partition_point(extents, [time](const Extent& extent) { return extent.last_arrival < time; });
     if (at == extents.end()) co_return fail(ErrorCode::corrupt, "arrival times do not match the index");
     if (at->first_arrival >= time) co_return at->first;
     WEIR_CO_TRY(const auto index, co_await find_arrival_in(segment, shard, *at, time));

@@ -129,12 +129,14 @@ env::Task<Result<void>> JournalImpl::rewrite_segment(SegmentPointer segment, con
   auto rewritten = co_await journal::rewrite_segment(source, *segment, keep, core_.random_u64(), options_.epoch);
   if (!rewritten && rewritten.error().code == ErrorCode::corrupt) {
     segment->keeps_failing_to_rewrite = true;
-    log_error("journal", "damaged segment not rewritten",
-              {{"lane", options_.lane.value}, {"segment", segment->number().value}, {"why", rewritten.error().message}});
+    log_error(
+        "journal", "damaged segment not rewritten",
+        {{"lane", options_.lane.value}, {"segment", segment->number().value}, {"why", rewritten.error().message}});
     co_return Result<void>{};
   }
   if (!rewritten) co_return std::unexpected(std::move(rewritten.error()));
-  if (rewritten->content.runs.empty()) co_return Result<void>{};  // all of it expired meanwhile; the next trim removes it
+  if (rewritten->content.runs.empty())
+    co_return Result<void>{};  // all of it expired meanwhile; the next trim removes it
   std::vector<BytesView> parts(rewritten->parts.begin(), rewritten->parts.end());
   // From here on a reader that comes back from the store cannot know whose bytes it got.
   segment->is_retired = true;

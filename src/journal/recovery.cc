@@ -15,8 +15,8 @@ namespace {
 std::string name_of(SegmentNumber number) { return "segment " + std::to_string(number.value); }
 
 SegmentHeader header_from(const Trailer& trailer) {
-  return {trailer.lane, trailer.number, trailer.epoch, trailer.salt, trailer.created_at, trailer.previous_batch,
-          trailer.rewritten};
+  return {trailer.lane,       trailer.number,         trailer.epoch,    trailer.salt,
+          trailer.created_at, trailer.previous_batch, trailer.rewritten};
 }
 
 // A footer counts when it belongs to this segment and, if the header can be read, to this life of it.
@@ -93,8 +93,8 @@ env::Task<Result<SegmentIdentity>> identify_segment(SegmentSource& source, LaneI
     if (const auto preview = preview_batch(start)) {
       WEIR_CO_TRY(const BytesView bytes, co_await window.view(segment_header_bytes, preview->header_bytes));
       if (const auto first = parse_batch_header(bytes); first && first->lane == lane && first->number > 0) {
-        identity.header = SegmentHeader{lane,        status.number,       first->epoch,
-                                        first->salt, first->committed_at, first->number - 1};
+        identity.header =
+            SegmentHeader{lane, status.number, first->epoch, first->salt, first->committed_at, first->number - 1};
       }
     }
   }
@@ -196,9 +196,9 @@ env::Task<Result<void>> Recovery::take(const SegmentIdentity& identity, LastBatc
   co_return co_await scan_and_seal(identity, last_batch, is_newest);
 }
 
-// Takes the batches that count. `rewrite`: what lies directly before the tail, valid as long as the window is not moved:
-// the last batch, or the header of an empty segment; nothing when the tail follows damage, for then what came before it
-// was durable long ago.
+// Takes the batches that count. `rewrite`: what lies directly before the tail, valid as long as the window is not
+// moved: the last batch, or the header of an empty segment; nothing when the tail follows damage, for then what came
+// before it was durable long ago.
 env::Task<Result<SegmentContent>> Recovery::scan(SegmentWindow& window, const SegmentIdentity& identity,
                                                  LastBatch last_batch, BytesView& rewrite) {
   const SegmentHeader& header = *identity.header;
@@ -238,8 +238,7 @@ env::Task<Result<SegmentContent>> Recovery::scan(SegmentWindow& window, const Se
   co_return content;
 }
 
-env::Task<Result<void>> Recovery::scan_and_seal(const SegmentIdentity& identity, LastBatch last_batch,
-                                                bool is_newest) {
+env::Task<Result<void>> Recovery::scan_and_seal(const SegmentIdentity& identity, LastBatch last_batch, bool is_newest) {
   StoredSegment source(store_, identity.status);
   SegmentWindow window(source);
   BytesView rewrite;

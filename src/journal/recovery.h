@@ -15,9 +15,9 @@
 #include "base/result.h"
 #include "env/task.h"
 #include "journal/journal.h"
+#include "journal/run_index.h"
 #include "journal/segment.h"
 #include "journal/segment_source.h"
-#include "journal/run_index.h"
 
 namespace weir::journal {
 

@@ -22,7 +22,7 @@ void extend(ShardRun& run, const Extent& extent) {
 }
 
 void RunIndex::add_batch(SegmentNumber segment, std::uint64_t batch_offset, std::span<const BatchExtent> extents,
-                           std::vector<ShardKey>& new_shards) {
+                         std::vector<ShardKey>& new_shards) {
   for (const BatchExtent& entry : extents) {
     Runs& runs = shards_[entry.shard];
     WEIR_ASSERT_NOTE(runs.empty() || runs.back().summary.last < entry.extent.first, "record numbers must rise");

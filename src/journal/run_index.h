@@ -20,7 +20,7 @@ namespace weir::journal {
 // One shard's records in one segment.
 struct ShardRun {
   SegmentNumber segment;
-  ShardSummary summary;  // `list` is empty until the segment is sealed
+  ShardSummary summary;                          // `list` is empty until the segment is sealed
   std::unique_ptr<std::vector<Extent>> extents;  // until the segment is sealed, then null
 };
 

@@ -10,9 +10,9 @@
 #include "base/result.h"
 #include "env/task.h"
 #include "journal/footer.h"
+#include "journal/run_index.h"
 #include "journal/segment_header.h"
 #include "journal/segment_store.h"
-#include "journal/run_index.h"
 
 namespace weir::journal {
 
@@ -23,12 +23,12 @@ struct Segment {
   std::uint64_t last_batch = 0;                     // number; header.previous_batch while there is none
   std::uint64_t last_batch_offset = 0;              // 0 while there is none
   std::vector<Gap> gaps;
-  std::vector<ShardKey> shards;                     // that have a run here
+  std::vector<ShardKey> shards;  // that have a run here
   bool is_sealed = false;
   // Set when the segment is about to be removed or replaced: what is read from the store afterwards may be of something
   // else, and whoever waited for a read looks the records up again.
   bool is_retired = false;
-  bool keeps_failing_to_rewrite = false;            // damaged: trim leaves it alone until it can go as a whole
+  bool keeps_failing_to_rewrite = false;  // damaged: trim leaves it alone until it can go as a whole
 
   [[nodiscard]] SegmentNumber number() const noexcept { return header.number; }
   [[nodiscard]] bool is_empty() const noexcept { return last_batch_offset == 0; }
@@ -47,9 +47,9 @@ struct PreparedFooter {
 // `runs`: every run of the segment, with extents, in any order.
 [[nodiscard]] PreparedFooter prepare_footer(const Segment& segment, std::vector<const ShardRun*> runs);
 
-// Makes the segment end behind its footer, durably: `rewrite` (the bytes that lie directly before the tail, or none) and
-// the footer in one write, then a cut. Marks `segment` sealed. After an error it may be tried again with the same bytes:
-// they are written anew, not only synced. Errors: io, no_space, fenced.
+// Makes the segment end behind its footer, durably: `rewrite` (the bytes that lie directly before the tail, or none)
+// and the footer in one write, then a cut. Marks `segment` sealed. After an error it may be tried again with the same
+// bytes: they are written anew, not only synced. Errors: io, no_space, fenced.
 [[nodiscard]] env::Task<Result<void>> write_footer(SegmentStore& store, Segment& segment, const PreparedFooter& footer,
                                                    BytesView rewrite);
 

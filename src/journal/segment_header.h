@@ -16,11 +16,11 @@ namespace weir::journal {
 struct SegmentHeader {
   LaneId lane;
   SegmentNumber number;
-  Epoch epoch;                           // of the owner that wrote it
-  std::uint64_t salt = 0;                // random; repeated in every batch of the segment
+  Epoch epoch;             // of the owner that wrote it
+  std::uint64_t salt = 0;  // random; repeated in every batch of the segment
   WallTime created_at;
-  std::uint64_t previous_batch = 0;      // the number of the lane's last batch before this segment
-  bool rewritten = false;                // by trim: batches may be missing, those present keep their numbers
+  std::uint64_t previous_batch = 0;  // the number of the lane's last batch before this segment
+  bool rewritten = false;            // by trim: batches may be missing, those present keep their numbers
 };
 
 inline constexpr std::uint64_t segment_header_bytes = sector_bytes;

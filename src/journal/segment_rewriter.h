@@ -24,8 +24,8 @@ struct RewrittenSegment {
 // Tells whether the records of an extent must be kept.
 using KeepExtent = std::function<bool(ShardKey shard, const Extent& extent)>;
 
-// Reads the whole of `segment` and checks every byte that it copies. `salt` is a new random number; `epoch` the owner's.
-// Memory: what is kept, and one batch. Errors: corrupt when anything in the segment is damaged; io.
+// Reads the whole of `segment` and checks every byte that it copies. `salt` is a new random number; `epoch` the
+// owner's. Memory: what is kept, and one batch. Errors: corrupt when anything in the segment is damaged; io.
 [[nodiscard]] env::Task<Result<RewrittenSegment>> rewrite_segment(SegmentSource& source, const Segment& segment,
                                                                   const KeepExtent& keep, std::uint64_t salt,
                                                                   Epoch epoch);

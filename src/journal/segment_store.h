@@ -36,12 +36,13 @@ class SegmentStore {
   [[nodiscard]] virtual env::Task<Result<std::vector<SegmentStatus>>> list() = 0;
   // Makes an empty, preallocated, durable segment. Errors: already_exists, no_space, fenced, io.
   [[nodiscard]] virtual env::Task<Result<void>> create(SegmentNumber number, std::uint64_t capacity_bytes) = 0;
-  // Writes `parts` at `offset` and returns when they are durable. One append to a segment at a time. After any error the
-  // outcome is unknown and the lane must recover before it appends again. Errors: io, no_space, fenced.
+  // Writes `parts` at `offset` and returns when they are durable. One append to a segment at a time. After any error
+  // the outcome is unknown and the lane must recover before it appends again. Errors: io, no_space, fenced.
   [[nodiscard]] virtual env::Task<Result<void>> append(SegmentNumber number, std::uint64_t offset,
-                                                  std::span<const BytesView> parts) = 0;
+                                                       std::span<const BytesView> parts) = 0;
   // Reads up to out.size() bytes; fewer only at the end of the segment. Errors: not_found, io.
-  [[nodiscard]] virtual env::Task<Result<std::size_t>> read(SegmentNumber number, std::uint64_t offset, MutableBytes out) = 0;
+  [[nodiscard]] virtual env::Task<Result<std::size_t>> read(SegmentNumber number, std::uint64_t offset,
+                                                            MutableBytes out) = 0;
   // Cuts the segment to `length_bytes` (gives preallocated space back), durably.
   [[nodiscard]] virtual env::Task<Result<void>> truncate(SegmentNumber number, std::uint64_t length_bytes) = 0;
   // Replaces a sealed segment by new content in one durable step; readers see the old or the new, never a mixture.

@@ -1,7 +1,7 @@
 // Whatever a segment file holds, describing it, recovering from it and reading it must neither crash nor lie.
 //
-// The first byte of an input says how the rest is taken: as the bytes of a segment, or as changes to a sound one, with or
-// without the checksums made right again afterwards (so that what lies behind them is reached).
+// The first byte of an input says how the rest is taken: as the bytes of a segment, or as changes to a sound one, with
+// or without the checksums made right again afterwards (so that what lies behind them is reached).
 #include <cstdint>
 #include <string>
 #include <utility>

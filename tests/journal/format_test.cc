@@ -74,7 +74,8 @@ Fragment some_fragment(std::uint32_t shard, std::uint64_t first, std::size_t rec
 RC_GTEST_PROP(Fragment, ReadsBackWhatWasWritten, ()) {
   std::vector<PlainRecord> records(*rc::gen::inRange<std::size_t>(1, 20));
   for (PlainRecord& record : records) record = any_record();
-  const ShardKey shard{StreamId{*rc::gen::arbitrary<std::uint64_t>()}, ShardIndex{*rc::gen::arbitrary<std::uint32_t>()}};
+  const ShardKey shard{StreamId{*rc::gen::arbitrary<std::uint64_t>()},
+                       ShardIndex{*rc::gen::arbitrary<std::uint32_t>()}};
   const RecordIndex first{*rc::gen::inRange<std::uint64_t>(0, std::uint64_t{1} << 62)};
   const WallTime arrival = wall_time_ms(*rc::gen::arbitrary<std::int32_t>());
   const Fragment fragment = fragment_of(shard, records, first, arrival);
@@ -125,7 +126,8 @@ std::vector<std::byte> batch_of(std::vector<Fragment>& fragments, std::uint64_t 
   header.committed_at = wall_time_ms(77);
   std::vector<std::byte> bytes;
   encode_batch_header(header, bytes);
-  for (const Fragment& fragment : fragments) bytes.insert(bytes.end(), fragment.bytes().begin(), fragment.bytes().end());
+  for (const Fragment& fragment : fragments)
+    bytes.insert(bytes.end(), fragment.bytes().begin(), fragment.bytes().end());
   bytes.resize(header.total_bytes);
   return bytes;
 }
@@ -305,8 +307,8 @@ RC_GTEST_PROP(Footer, ReadsBackWhatWasWritten, ()) {
   RC_ASSERT(trailer.has_value());
   RC_ASSERT(trailer->last_batch == 9U);
   const auto summary = parse_summary(
-      *trailer, BytesView(footer.bytes)
-                    .subspan(trailer->summary_offset - trailer->footer_offset, summary_bytes(*trailer)));
+      *trailer,
+      BytesView(footer.bytes).subspan(trailer->summary_offset - trailer->footer_offset, summary_bytes(*trailer)));
   RC_ASSERT(summary.has_value());
   RC_ASSERT(summary->gaps == footer.gaps);
 }

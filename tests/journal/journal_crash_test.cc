@@ -97,8 +97,8 @@ TEST(JournalCrash, AcknowledgedBatchSurvivesCrashAtEveryBoundary) {
   });
 }
 
-// Crash after crash on the same disk, in the middle of commits, rolls, trims and recoveries; what is seen after one crash
-// must be there after the next.
+// Crash after crash on the same disk, in the middle of commits, rolls, trims and recoveries; what is seen after one
+// crash must be there after the next.
 TEST(JournalCrash, WhatWasSeenSurvivesTheNextCrash) {
   const SilentLog silent;
   test::for_each_seed_isolated(1, 30, [](std::uint64_t seed) {
@@ -129,9 +129,10 @@ TEST(JournalCrash, NothingIsLostWhenTheDiskFailsAtAnyCall) {
     model.io_errors_max = 1000;
     env::SeededRandom random(seed, 0x6661756c74);
     static constexpr env::DiskOperation operations[] = {
-        env::DiskOperation::open,  env::DiskOperation::read, env::DiskOperation::list,     env::DiskOperation::create,
-        env::DiskOperation::write, env::DiskOperation::sync,    env::DiskOperation::truncate,
-        env::DiskOperation::rename, env::DiskOperation::remove, env::DiskOperation::sync_directory};
+        env::DiskOperation::open,          env::DiskOperation::read,   env::DiskOperation::list,
+        env::DiskOperation::create,        env::DiskOperation::write,  env::DiskOperation::sync,
+        env::DiskOperation::truncate,      env::DiskOperation::rename, env::DiskOperation::remove,
+        env::DiskOperation::sync_directory};
     for (std::uint64_t round = 0; round < 10 && !testing::Test::HasFailure(); ++round) {
       for (const auto operation : operations) {
         const bool drops = operation == env::DiskOperation::sync && random.coin();

@@ -126,8 +126,8 @@ TEST(JournalDamage, AChangedByteAnywhereIsNeverReturned) {
       test::run_simulation({.seed = offset, .disk = &disk},
                            [&](env::Core& core) { return ask_for_all(core, reader, tally); });
       EXPECT_EQ(tally.right + tally.corrupt + tally.silent, records);
-      const bool may_be_silent = std::ranges::any_of(
-          blind, [offset](const Blind& spot) { return offset >= spot.begin && offset < spot.end; });
+      const bool may_be_silent =
+          std::ranges::any_of(blind, [offset](const Blind& spot) { return offset >= spot.begin && offset < spot.end; });
       EXPECT_TRUE(tally.silent == 0 || may_be_silent) << path << " byte " << offset;
       // One bad byte costs one batch, or one extent list, at most.
       EXPECT_GT(tally.right, records / 2) << path << " byte " << offset;
@@ -363,9 +363,8 @@ TEST(JournalDamage, InspectNamesWhatIsWrong) {
   bytes[damaged + 150] ^= std::byte{1};
   SegmentBytes source(bytes);
   std::string batches;
-  const auto found = run_now(inspect_segment(source, [&batches](const ScannedBatch& batch) {
-    batches += describe_batch(batch) + describe_records(batch);
-  }));
+  const auto found = run_now(inspect_segment(
+      source, [&batches](const ScannedBatch& batch) { batches += describe_batch(batch) + describe_records(batch); }));
   ASSERT_TRUE(found.has_value());
   EXPECT_EQ(found->batches, 3U);
   EXPECT_EQ(found->batches_damaged, 1U);

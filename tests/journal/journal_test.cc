@@ -57,7 +57,6 @@ TEST(Journal, HoldsWhatAMapHolds) {
   });
 }
 
-
 // --- Single promises.
 
 Fragment fragment_of(std::uint32_t shard, std::uint64_t first, std::uint32_t records, std::uint32_t length,

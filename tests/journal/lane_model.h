@@ -1,5 +1,5 @@
-// A client of one journal and what it knows: which records were acknowledged, which it has seen, and which commit was in
-// flight when the machine died. It outlives crashes; check() compares a journal with that knowledge.
+// A client of one journal and what it knows: which records were acknowledged, which it has seen, and which commit was
+// in flight when the machine died. It outlives crashes; check() compares a journal with that knowledge.
 #pragma once
 
 #include <algorithm>
@@ -87,12 +87,12 @@ class LaneModel final : public RetentionView {
                          .footer_cache_bytes_max = 2 * kibibyte,
                          .space_reserve_bytes = 0};
 
-  std::map<ShardKey, Records> known;   // acknowledged, or seen by a reader
-  std::optional<Batch> in_doubt;       // the commit whose outcome is not known
-  std::map<ShardKey, WallTime> cut;    // records that arrived before may be gone
+  std::map<ShardKey, Records> known;  // acknowledged, or seen by a reader
+  std::optional<Batch> in_doubt;      // the commit whose outcome is not known
+  std::map<ShardKey, WallTime> cut;   // records that arrived before may be gone
   WallTime clock = wall_time_ms(1'000'000);
   std::uint64_t commits = 0;
-  std::uint64_t io_errors_max = 0;  // that a read may meet before it succeeds
+  std::uint64_t io_errors_max = 0;          // that a read may meet before it succeeds
   std::map<ShardKey, RecordIndex> highest;  // ever given out and not taken back
 
   [[nodiscard]] WallTime keep_from(ShardKey shard) const override {
@@ -104,9 +104,9 @@ class LaneModel final : public RetentionView {
   env::Task<Result<std::unique_ptr<Journal>>> open(env::Core& core) {
     ++epoch.value;
     options.epoch = epoch;
-    WEIR_CO_TRY(auto store, co_await open_file_segment_store(
-                                core, {.directory = directory, .lane = options.lane, .epoch = epoch,
-                                       .open_files_max = 4}));
+    WEIR_CO_TRY(auto store,
+                co_await open_file_segment_store(
+                    core, {.directory = directory, .lane = options.lane, .epoch = epoch, .open_files_max = 4}));
     co_return co_await Journal::open(core, std::move(store), options);
   }
 
@@ -170,7 +170,9 @@ class LaneModel final : public RetentionView {
     Records records(random.between(1, 6));
     for (KnownRecord& record : records) {
       const bool is_large = random.chance(0.02);
-      record = {{next++}, clock, static_cast<std::uint32_t>(random.below(is_large ? 20 * record_bytes_max : record_bytes_max))};
+      record = {{next++},
+                clock,
+                static_cast<std::uint32_t>(random.below(is_large ? 20 * record_bytes_max : record_bytes_max))};
     }
     return records;
   }
@@ -211,9 +213,7 @@ class LaneModel final : public RetentionView {
     Records& all = known[shard];
     const WallTime keep = keep_from(shard);
     // Expired ones may be gone, in any order; what is left is exactly what is known.
-    std::erase_if(all, [&](const KnownRecord& record) {
-      return record.arrival < keep && !holds(found, record.index);
-    });
+    std::erase_if(all, [&](const KnownRecord& record) { return record.arrival < keep && !holds(found, record.index); });
     ASSERT_EQ(all.size(), found.size()) << "shard " << shard.shard.value;
     for (std::size_t i = 0; i < all.size(); ++i) {
       ASSERT_EQ(all[i].index, found[i].index) << "shard " << shard.shard.value;
