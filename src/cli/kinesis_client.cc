@@ -185,7 +185,9 @@ bool KinesisClient::read_body(std::string& body, const kinesis::Structure& struc
 
 CallError KinesisClient::unreachable(const Error& error) const {
   const std::string where = env::to_string(url_.endpoint);
-  std::string message = was_reached_ ? "lost " + where : "cannot reach " + where + ": is `weir serve` running?";
+  std::string message = was_reached_ ? "lost " + where : "cannot reach " + where;
+  if (!was_reached_ && error.code == ErrorCode::unavailable) message += ": is `weir serve` running?";
+  if (!was_reached_ && error.code == ErrorCode::io && url_.tls) message += ": is --ca-file right?";
   return {CallFault::unreachable, {}, message + " (" + printable_line(error.message) + ")"};
 }
 

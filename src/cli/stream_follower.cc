@@ -34,7 +34,9 @@ env::Task<Result<void>> StreamFollower::run() {
   while (!is_done() && !client_.interrupt().is_requested()) {
     start_ready_shards();
     const auto next = next_due();
-    WEIR_ASSERT_NOTE(next != shards_.end(), "the oldest shard waits for nobody");
+    if (next == shards_.end()) {
+      co_return fail(ErrorCode::corrupt, "the server says of each shard that another one is its parent");
+    }
     co_await client_.interrupt().sleep_until(next->second.due);
     if (client_.interrupt().is_requested()) break;
     WEIR_CO_CHECK(co_await advance(next));

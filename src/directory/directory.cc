@@ -189,6 +189,7 @@ env::Task<void> Directory::start(ShardCloser& closer) {
   co_await turn_.take();
   closer_ = &closer;
   started_ = true;
+  metrics_.map_version.set(static_cast<std::int64_t>(map_->version()));
   for (MapListener* listener : listeners_) {
     co_await listener->apply(map_);
     co_await core_.enter();

@@ -82,13 +82,13 @@ WallTime child_creation_time(WallTime parent_created, WallTime closed) noexcept 
   return later + seconds(1);
 }
 
-StreamState begin_change(const StreamState& state, StreamStatus status, PendingChange pending) {
+StreamState begin_change(const StreamState& state, StreamStatus status, const PendingChange& pending) {
   WEIR_ASSERT(!state.pending.has_value());
   StreamState next = state;
   auto stream = std::make_shared<Stream>(*state.stream);
   stream->status = status;
   next.stream = std::move(stream);
-  next.pending = std::move(pending);
+  next.pending = pending;
   return next;
 }
 

@@ -29,7 +29,7 @@ class LanePlacement {
 [[nodiscard]] WallTime child_creation_time(WallTime parent_created, WallTime closed) noexcept;
 
 // The state with `pending` begun.
-[[nodiscard]] StreamState begin_change(const StreamState& state, StreamStatus status, PendingChange pending);
+[[nodiscard]] StreamState begin_change(const StreamState& state, StreamStatus status, const PendingChange& pending);
 
 // The states in which the pending change is completed: ACTIVE, nothing pending. The state has that change pending.
 [[nodiscard]] StreamState complete_create(const StreamState& state, LanePlacement& lanes);

@@ -58,9 +58,9 @@ env::Task<void> Directory::drive(StreamId id) {
 }
 
 env::Task<bool> Directory::complete(StreamId id) {
-  PendingChange pending = *streams_.at(id).pending;
-  if (parents_of(pending.change).empty()) return complete_without_closing(id, std::move(pending));
-  return complete_reshard(id, std::move(pending));
+  const PendingChange pending = *streams_.at(id).pending;
+  if (parents_of(pending.change).empty()) return complete_without_closing(id, pending);
+  return complete_reshard(id, pending);
 }
 
 const StreamState* Directory::still_pending(StreamId id, const PendingChange& pending) const {

@@ -32,10 +32,14 @@ PreparedFooter prepare_footer(const Segment& segment, std::vector<const ShardRun
 
 env::Task<Result<void>> write_footer(SegmentStore& store, Segment& segment, const PreparedFooter& footer,
                                      BytesView rewrite) {
-  const std::array<BytesView, 2> parts{rewrite, BytesView(footer.bytes)};
+  static constexpr std::array<std::byte, trailer_bytes> no_trailer{};
+  const BytesView bytes(footer.bytes);
+  const std::array<BytesView, 3> parts{rewrite, bytes.first(bytes.size() - trailer_bytes), BytesView(no_trailer)};
   const std::span<const BytesView> all(parts);
   WEIR_CO_CHECK(co_await store.append(segment.number(), segment.tail_bytes - rewrite.size(),
                                       rewrite.empty() ? all.subspan(1) : all));
+  const std::array<BytesView, 1> last_sector{bytes.last(sector_bytes)};
+  WEIR_CO_CHECK(co_await store.append(segment.number(), footer.trailer.segment_bytes - sector_bytes, last_sector));
   WEIR_CO_CHECK(co_await store.truncate(segment.number(), footer.trailer.segment_bytes));
   segment.stored_bytes = footer.trailer.segment_bytes;
   segment.is_sealed = true;

@@ -47,9 +47,10 @@ struct PreparedFooter {
 // `runs`: every run of the segment, with extents, in any order.
 [[nodiscard]] PreparedFooter prepare_footer(const Segment& segment, std::vector<const ShardRun*> runs);
 
-// Makes the segment end behind its footer, durably: `rewrite` (the bytes that lie directly before the tail, or none)
-// and the footer in one write, then a cut. Marks `segment` sealed. After an error it may be tried again with the same
-// bytes: they are written anew, not only synced. Errors: io, no_space, fenced.
+// Makes the segment end behind its footer, durably: first `rewrite` (the bytes that lie directly before the tail, or
+// none) and the footer without its trailer, then the trailer, then a cut. So a trailer vouches for nothing that could
+// still be lost, wherever the file happens to end. Marks `segment` sealed. After an error it may be tried again with the
+// same bytes: they are written anew, not only synced. Errors: io, no_space, fenced.
 [[nodiscard]] env::Task<Result<void>> write_footer(SegmentStore& store, Segment& segment, const PreparedFooter& footer,
                                                    BytesView rewrite);
 

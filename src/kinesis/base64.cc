@@ -38,12 +38,11 @@ bool decode_block(const char* from, std::byte* to) {
   const __m128i slash = _mm_cmpeq_epi8(in, _mm_set1_epi8('/'));
   const __m128i known = _mm_or_si128(_mm_or_si128(upper, lower), _mm_or_si128(digit, _mm_or_si128(plus, slash)));
   if (_mm_movemask_epi8(known) != 0xFFFF) return false;
-  const __m128i letter_distance = _mm_or_si128(_mm_and_si128(upper, _mm_set1_epi8(-'A')),
-                                               _mm_and_si128(lower, _mm_set1_epi8(26 - 'a')));
-  const __m128i other_distance =
-      _mm_or_si128(_mm_and_si128(digit, _mm_set1_epi8(52 - '0')),
-                   _mm_or_si128(_mm_and_si128(plus, _mm_set1_epi8(62 - '+')),
-                                _mm_and_si128(slash, _mm_set1_epi8(63 - '/'))));
+  const __m128i letter_distance =
+      _mm_or_si128(_mm_and_si128(upper, _mm_set1_epi8(-'A')), _mm_and_si128(lower, _mm_set1_epi8(26 - 'a')));
+  const __m128i other_distance = _mm_or_si128(
+      _mm_and_si128(digit, _mm_set1_epi8(52 - '0')),
+      _mm_or_si128(_mm_and_si128(plus, _mm_set1_epi8(62 - '+')), _mm_and_si128(slash, _mm_set1_epi8(63 - '/'))));
   const __m128i values = _mm_add_epi8(in, _mm_or_si128(letter_distance, other_distance));
   // Two 6-bit values make 12 bits, two of those 24; the shuffle drops each fourth byte and turns the order round.
   const __m128i pairs = _mm_maddubs_epi16(values, _mm_set1_epi32(0x01400140));

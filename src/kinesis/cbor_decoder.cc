@@ -133,7 +133,9 @@ class CborSource {
       case 22:
       case 23: item.what = What::null; break;
       case 25: item.number = double_from_half(static_cast<std::uint16_t>(item.head.argument)); break;
-      case 26: item.number = static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(item.head.argument))); break;
+      case 26:
+        item.number = static_cast<double>(std::bit_cast<float>(static_cast<std::uint32_t>(item.head.argument)));
+        break;
       case 27: item.number = std::bit_cast<double>(item.head.argument); break;
       default: break;
     }
@@ -193,9 +195,12 @@ double double_from_half(std::uint16_t half) {
   const int exponent = half >> 10 & 31;
   const int fraction = half & 1023;
   double value = 0;
-  if (exponent == 31) value = fraction == 0 ? HUGE_VAL : NAN;
-  else if (exponent == 0) value = std::ldexp(fraction, -24);
-  else value = std::ldexp(1024 + fraction, exponent - 25);
+  if (exponent == 31)
+    value = fraction == 0 ? HUGE_VAL : NAN;
+  else if (exponent == 0)
+    value = std::ldexp(fraction, -24);
+  else
+    value = std::ldexp(1024 + fraction, exponent - 25);
   return (half & 0x8000) != 0 ? -value : value;
 }
 

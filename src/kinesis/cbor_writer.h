@@ -1,5 +1,6 @@
-// CborWriter: builds a CBOR item from front to back, with the same calls as JsonWriter. Maps and lists are of indefinite
-// length, as AWS sends them; timestamps are tag 1 with whole milliseconds (API reference §1.5). Any one thread.
+// CborWriter: builds a CBOR item from front to back, with the same calls as JsonWriter. Maps and lists are of
+// indefinite length, as AWS sends them; timestamps are tag 1 with whole milliseconds (API reference §1.5). Any one
+// thread.
 #pragma once
 
 #include <cstdint>
@@ -27,8 +28,10 @@ class CborWriter {
     out_ += value;
   }
   void integer(std::int64_t value) {
-    if (value < 0) head(major_negative, ~static_cast<std::uint64_t>(value));
-    else head(major_unsigned, static_cast<std::uint64_t>(value));
+    if (value < 0)
+      head(major_negative, ~static_cast<std::uint64_t>(value));
+    else
+      head(major_unsigned, static_cast<std::uint64_t>(value));
   }
   void boolean(bool value) { out_ += value ? '\xF5' : '\xF4'; }
   void timestamp(WallTime value) {

@@ -40,8 +40,8 @@ bool is_hash_key(std::string_view value) { return is_decimal_of_at_most(value, 3
 
 bool is_sequence_number(std::string_view value) { return is_decimal_of_at_most(value, 129); }
 
-// Looks for any `:<12 digits>:stream/` that lies behind `:kinesis:`, before the first line end, and after which no blank
-// comes: exactly the strings that the expression with its two free parts matches.
+// Looks for any `:<12 digits>:stream/` that lies behind `:kinesis:`, before the first line end, and after which no
+// blank comes: exactly the strings that the expression with its two free parts matches.
 bool is_stream_arn(std::string_view value) {
   constexpr std::string_view prefix = "arn:aws";
   if (!value.starts_with(prefix)) return false;

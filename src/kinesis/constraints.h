@@ -1,5 +1,5 @@
-// Constraints: what a member's value must satisfy, as the API's model states it (API reference §3.3). They are data: the
-// validator reads them, and the same data bounds how much a decoder stores.
+// Constraints: what a member's value must satisfy, as the API's model states it (API reference §3.3). They are data:
+// the validator reads them, and the same data bounds how much a decoder stores.
 #pragma once
 
 #include <cstdint>
@@ -26,8 +26,8 @@ struct Constraints {
   bool required = false;
   std::int64_t least = std::numeric_limits<std::int64_t>::min();  // numbers
   std::int64_t most = std::numeric_limits<std::int64_t>::max();
-  LengthRange length;  // text: UTF-16 units; blob: bytes; list and map: entries
-  LengthRange item_length;       // each text of a list
+  LengthRange length;       // text: UTF-16 units; blob: bytes; list and map: entries
+  LengthRange item_length;  // each text of a list
   LengthRange map_key_length;
   LengthRange map_value_length;
   const Pattern* pattern = nullptr;
@@ -68,8 +68,7 @@ inline constexpr Constraints shard_iterator{.length = {1, 512}};
 inline constexpr Constraints next_token{.length = {1, 1048576}};
 inline constexpr Constraints tag_key{.length = {1, 128}};
 inline constexpr Constraints tag_keys{.length = {1, 50}, .item_length = {1, 128}};
-inline constexpr Constraints tag_map{
-    .length = {1, 200}, .map_key_length = {1, 128}, .map_value_length = {0, 256}};
+inline constexpr Constraints tag_map{.length = {1, 200}, .map_key_length = {1, 128}, .map_value_length = {0, 256}};
 inline constexpr Constraints page_limit = range(1, 10000);
 inline constexpr Constraints tag_page_limit = range(1, 50);
 inline constexpr Constraints positive{.least = 1};

@@ -119,7 +119,8 @@ class MemberDecoder {
         return store(target, source_.integer(item, std::numeric_limits<std::int64_t>::min(),
                                              std::numeric_limits<std::int64_t>::max()));
       case Kind::timestamp: return is_number ? store(target, source_.timestamp(item)) : mismatch(item, type.kind);
-      case Kind::list: return item.what == What::list ? list(item, type, entries_max, target) : mismatch(item, type.kind);
+      case Kind::list:
+        return item.what == What::list ? list(item, type, entries_max, target) : mismatch(item, type.kind);
       case Kind::map: return item.what == What::map ? map(item, entries_max, target) : mismatch(item, type.kind);
       case Kind::structure:
         return item.what == What::map ? structure(item, *type.structure, target) : mismatch(item, type.kind);
@@ -131,9 +132,12 @@ class MemberDecoder {
     Text text;
     if (!source_.text(item, text)) return false;
     if (target == nullptr) return true;
-    if (type.kind == Kind::owned_text) static_cast<std::string*>(target)->assign(view(text));
-    else if (type.kind == Kind::choice) type.choice->set(target, view(text));
-    else *static_cast<std::string_view*>(target) = view(text);
+    if (type.kind == Kind::owned_text)
+      static_cast<std::string*>(target)->assign(view(text));
+    else if (type.kind == Kind::choice)
+      type.choice->set(target, view(text));
+    else
+      *static_cast<std::string_view*>(target) = view(text);
     return true;
   }
 

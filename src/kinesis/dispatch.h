@@ -25,7 +25,7 @@ namespace weir::kinesis {
 // What dispatch needs of the request's head. Views live as long as the request; absent headers are empty optionals.
 struct RequestHead {
   std::string_view method;
-  std::optional<std::string_view> target;        // x-amz-target
+  std::optional<std::string_view> target;  // x-amz-target
   std::optional<std::string_view> content_type;
   std::optional<std::string_view> origin;
   std::optional<std::string_view> request_headers;  // access-control-request-headers
@@ -43,7 +43,7 @@ struct Decision {
   std::optional<Answer> answer;
   std::optional<Answer> answer_when_authenticated;
   ErrorForm error_form = ErrorForm::json;
-  Encoding encoding = Encoding::json;         // when there is no answer yet
+  Encoding encoding = Encoding::json;           // when there is no answer yet
   Operation operation = Operation::put_record;  // likewise
 };
 

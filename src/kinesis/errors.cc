@@ -101,8 +101,7 @@ std::string java_date(WallTime time) {
                      static_cast<int>(date.year()));
 }
 
-constexpr std::string_view service_limits_page =
-    "http://docs.aws.amazon.com/general/latest/gr/aws_service_limits.html";
+constexpr std::string_view service_limits_page = "http://docs.aws.amazon.com/general/latest/gr/aws_service_limits.html";
 
 }  // namespace
 
@@ -191,13 +190,15 @@ ApiError shard_limit_exceeded(std::string_view account, std::string_view region,
 }
 
 ApiError on_demand_limit_exceeded(std::string_view account, std::uint64_t limit) {
-  return {Code::limit_exceeded,
-          fmt::format("This request would exceed the on-demand stream limit of {} for the account {}.", limit, account)};
+  return {
+      Code::limit_exceeded,
+      fmt::format("This request would exceed the on-demand stream limit of {} for the account {}.", limit, account)};
 }
 
 ApiError creating_limit_exceeded(std::string_view account, std::uint64_t limit) {
-  return {Code::limit_exceeded,
-          fmt::format("At most {} streams under account {} can be in state CREATING at the same time.", limit, account)};
+  return {
+      Code::limit_exceeded,
+      fmt::format("At most {} streams under account {} can be in state CREATING at the same time.", limit, account)};
 }
 
 ApiError capacity_exceeded(std::string_view reason) { return {Code::limit_exceeded, std::string(reason)}; }
@@ -210,7 +211,8 @@ ApiError shard_count_with_on_demand() {
 }
 ApiError warm_throughput_not_allowed() {
   return invalid_argument(
-      "WarmThroughputMiBps needs a stream in ON_DEMAND mode and an account with a minimum throughput billing commitment.");
+      "WarmThroughputMiBps needs a stream in ON_DEMAND mode and an account with a minimum throughput billing "
+      "commitment.");
 }
 
 ApiError shard_not_parsed(std::string_view shard_input, std::string_view name, std::string_view account) {
@@ -224,16 +226,17 @@ ApiError shard_does_not_exist(std::string_view shard_id, std::string_view name, 
 }
 
 ApiError shard_already_closed(std::string_view shard_id, std::string_view name, std::string_view account) {
-  return invalid_argument(fmt::format("Shard {} in stream {} under account {} has already been merged or split, and "
-                                      "thus is not eligible for merging or splitting.",
-                                      shard_id, name, account));
+  return invalid_argument(
+      fmt::format("Shard {} in stream {} under account {} has already been merged or split, and "
+                  "thus is not eligible for merging or splitting.",
+                  shard_id, name, account));
 }
 
 ApiError shards_not_adjacent(std::string_view first, std::string_view second, std::string_view name,
                              std::string_view account) {
-  return invalid_argument(
-      fmt::format("Shards {} and {} in stream {} under account {} are not an adjacent pair of shards eligible for merging",
-                  first, second, name, account));
+  return invalid_argument(fmt::format(
+      "Shards {} and {} in stream {} under account {} are not an adjacent pair of shards eligible for merging", first,
+      second, name, account));
 }
 
 ApiError split_key_out_of_range(std::string_view key, std::string_view shard_id, std::string_view name,
@@ -246,37 +249,38 @@ ApiError split_key_out_of_range(std::string_view key, std::string_view shard_id,
 }
 
 ApiError explicit_hash_key_out_of_range(std::string_view value) {
-  return invalid_argument(
-      fmt::format("Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was {}",
-                  value));
+  return invalid_argument(fmt::format(
+      "Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. Specified value was {}", value));
 }
 
 ApiError ordering_number_invalid(std::string_view value, std::string_view name, std::string_view account) {
   return invalid_argument(
-      fmt::format("ExclusiveMinimumSequenceNumber {} used in PutRecord on stream {} under account {} is invalid.", value,
-                  name, account));
+      fmt::format("ExclusiveMinimumSequenceNumber {} used in PutRecord on stream {} under account {} is invalid.",
+                  value, name, account));
 }
 
 ApiError record_too_large(std::string_view path, std::size_t data_bytes, std::uint64_t limit_bytes) {
-  return validation(
-      fmt::format("1 validation error detected: Value 'java.nio.HeapByteBuffer[pos=0 lim={0} cap={0}]' at '{1}' failed to "
-                  "satisfy constraint: Member must have length less than or equal to {2}",
-                  data_bytes, path, limit_bytes));
+  return validation(fmt::format(
+      "1 validation error detected: Value 'java.nio.HeapByteBuffer[pos=0 lim={0} cap={0}]' at '{1}' failed to "
+      "satisfy constraint: Member must have length less than or equal to {2}",
+      data_bytes, path, limit_bytes));
 }
 
 ApiError records_too_large() { return invalid_argument("Records size exceeds 10 MB limit"); }
 
 namespace {
 std::string starting_number_rule(std::string_view iterator_type) {
-  return fmt::format("Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and StartingSequenceNumber or "
-                     "(2) TRIM_HORIZON or LATEST and no StartingSequenceNumber. Request specified {} and ",
-                     iterator_type);
+  return fmt::format(
+      "Must either specify (1) AT_SEQUENCE_NUMBER or AFTER_SEQUENCE_NUMBER and StartingSequenceNumber or "
+      "(2) TRIM_HORIZON or LATEST and no StartingSequenceNumber. Request specified {} and ",
+      iterator_type);
 }
 std::string starting_number_used(std::string_view number, std::string_view shard_id, std::string_view name,
                                  std::string_view account) {
-  return fmt::format("StartingSequenceNumber {} used in GetShardIterator on shard {} in stream {} under account {} is "
-                     "invalid",
-                     number, shard_id, name, account);
+  return fmt::format(
+      "StartingSequenceNumber {} used in GetShardIterator on shard {} in stream {} under account {} is "
+      "invalid",
+      number, shard_id, name, account);
 }
 }  // namespace
 
@@ -306,8 +310,9 @@ ApiError starting_sequence_number_invalid(std::string_view number, std::string_v
 }
 
 ApiError timestamp_missing() {
-  return invalid_argument("Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. Current request "
-                          "has no timestamp parameter.");
+  return invalid_argument(
+      "Must specify timestampInMillis parameter for iterator of type AT_TIMESTAMP. Current request "
+      "has no timestamp parameter.");
 }
 
 ApiError timestamp_in_future(WallTime timestamp, WallTime now) {
@@ -341,22 +346,20 @@ ApiError retention_too_long(std::int64_t requested) {
 }
 
 ApiError retention_shorter_than_existing(std::int64_t requested, std::int64_t existing, std::string_view name) {
-  return invalid_argument(
-      fmt::format("Requested retention period ({} hours) for stream {} can not be shorter than existing retention period "
-                  "({} hours). Use DecreaseRetentionPeriod API.",
-                  requested, name, existing));
+  return invalid_argument(fmt::format(
+      "Requested retention period ({} hours) for stream {} can not be shorter than existing retention period "
+      "({} hours). Use DecreaseRetentionPeriod API.",
+      requested, name, existing));
 }
 
 ApiError retention_longer_than_existing(std::int64_t requested, std::int64_t existing, std::string_view name) {
-  return invalid_argument(
-      fmt::format("Requested retention period ({} hours) for stream {} can not be longer than existing retention period "
-                  "({} hours). Use IncreaseRetentionPeriod API.",
-                  requested, name, existing));
+  return invalid_argument(fmt::format(
+      "Requested retention period ({} hours) for stream {} can not be longer than existing retention period "
+      "({} hours). Use IncreaseRetentionPeriod API.",
+      requested, name, existing));
 }
 
-ApiError token_or_stream_missing() {
-  return invalid_argument("Either NextToken or StreamName should be provided.");
-}
+ApiError token_or_stream_missing() { return invalid_argument("Either NextToken or StreamName should be provided."); }
 ApiError token_and_stream() { return token_and("StreamName"); }
 ApiError token_and(std::string_view member) {
   return invalid_argument(fmt::format("NextToken and {} cannot be provided together.", member));
@@ -364,10 +367,11 @@ ApiError token_and(std::string_view member) {
 ApiError token_invalid() { return invalid_argument("Invalid NextToken."); }
 
 ApiError token_expired(WallTime created, WallTime now) {
-  return {Code::expired_next_token,
-          fmt::format("NextToken expired. The token was created at time {} while right now it is {} which is further in "
-                      "the future than the tolerated delay of 300000 milliseconds.",
-                      java_date(created), java_date(now))};
+  return {
+      Code::expired_next_token,
+      fmt::format("NextToken expired. The token was created at time {} while right now it is {} which is further in "
+                  "the future than the tolerated delay of 300000 milliseconds.",
+                  java_date(created), java_date(now))};
 }
 
 ApiError shard_filter_member_missing(std::string_view filter_type, std::string_view member) {
@@ -379,8 +383,9 @@ ApiError shard_filter_member_superfluous(std::string_view filter_type, std::stri
 }
 
 ApiError tag_characters_invalid() {
-  return invalid_argument("Some tags contain invalid characters. Valid characters: Unicode letters, digits, white space, "
-                          "_ . / = + - % @.");
+  return invalid_argument(
+      "Some tags contain invalid characters. Valid characters: Unicode letters, digits, white space, "
+      "_ . / = + - % @.");
 }
 
 ApiError tag_characters_illegal(std::string_view doing, std::string_view name, std::string_view account) {
@@ -397,10 +402,10 @@ ApiError tag_prefix_reserved(std::string_view doing, std::string_view name, std:
 }
 
 ApiError too_many_tags(std::string_view name, std::string_view account, std::uint64_t limit) {
-  return invalid_argument(
-      fmt::format("Failed to add tags to stream {} under account {} because a given stream cannot have more than {} tags "
-                  "associated with it.",
-                  name, account, limit));
+  return invalid_argument(fmt::format(
+      "Failed to add tags to stream {} under account {} because a given stream cannot have more than {} tags "
+      "associated with it.",
+      name, account, limit));
 }
 
 }  // namespace errors

@@ -1,5 +1,5 @@
-// Errors: every code that the API answers with, and a named factory for every message, so that no operation formats one.
-// Texts follow API reference §1.9, §2.6 and §3.4. Any thread.
+// Errors: every code that the API answers with, and a named factory for every message, so that no operation formats
+// one. Texts follow API reference §1.9, §2.6 and §3.4. Any thread.
 #pragma once
 
 #include <cstdint>
@@ -34,9 +34,9 @@ enum class ApiErrorCode : std::uint8_t {
 inline constexpr std::size_t api_error_codes = 19;
 
 struct ApiErrorInfo {
-  std::string_view name;    // as `__type` has it
-  std::uint16_t status;     // HTTP, in the JSON and CBOR forms
-  bool retryable;           // SDKs try again by themselves
+  std::string_view name;  // as `__type` has it
+  std::uint16_t status;   // HTTP, in the JSON and CBOR forms
+  bool retryable;         // SDKs try again by themselves
 };
 
 [[nodiscard]] const ApiErrorInfo& info(ApiErrorCode code) noexcept;
@@ -90,8 +90,8 @@ namespace errors {
                                                       std::string_view account);
 [[nodiscard]] ApiError stream_calls_exceeded(std::string_view name, std::string_view account);
 [[nodiscard]] ApiError account_calls_exceeded(std::string_view operation, std::string_view account);
-[[nodiscard]] ApiError shard_limit_exceeded(std::string_view account, std::string_view region,
-                                            std::uint64_t shards_now, std::uint64_t limit, std::uint64_t additional);
+[[nodiscard]] ApiError shard_limit_exceeded(std::string_view account, std::string_view region, std::uint64_t shards_now,
+                                            std::uint64_t limit, std::uint64_t additional);
 [[nodiscard]] ApiError on_demand_limit_exceeded(std::string_view account, std::uint64_t limit);
 // This server's own bound on streams or shards. `reason`: a whole sentence.
 [[nodiscard]] ApiError capacity_exceeded(std::string_view reason);
@@ -140,8 +140,10 @@ inline constexpr std::string_view internal_service_failure_message = "Internal s
 // Retention, in hours. Increase refuses a shorter period, Decrease a longer one.
 [[nodiscard]] ApiError retention_too_short(std::int64_t requested);
 [[nodiscard]] ApiError retention_too_long(std::int64_t requested);
-[[nodiscard]] ApiError retention_shorter_than_existing(std::int64_t requested, std::int64_t existing, std::string_view name);
-[[nodiscard]] ApiError retention_longer_than_existing(std::int64_t requested, std::int64_t existing, std::string_view name);
+[[nodiscard]] ApiError retention_shorter_than_existing(std::int64_t requested, std::int64_t existing,
+                                                       std::string_view name);
+[[nodiscard]] ApiError retention_longer_than_existing(std::int64_t requested, std::int64_t existing,
+                                                      std::string_view name);
 
 // ListShards and ListStreams.
 [[nodiscard]] ApiError token_or_stream_missing();

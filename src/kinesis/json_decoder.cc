@@ -23,7 +23,8 @@ struct JsonItem {
 };
 
 std::string_view without_blanks_behind(std::string_view token) {
-  while (!token.empty() && (token.back() == ' ' || (token.back() >= '\t' && token.back() <= '\r'))) token.remove_suffix(1);
+  while (!token.empty() && (token.back() == ' ' || (token.back() >= '\t' && token.back() <= '\r')))
+    token.remove_suffix(1);
   return token;
 }
 

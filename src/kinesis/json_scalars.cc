@@ -81,7 +81,8 @@ bool unescape_unicode(const char*& from, const char* end, char*& to) {
     const int low = utf16_unit(from + 2, end);
     if (low < low_first || low > low_last) return false;
     from += 6;
-    code = 0x10000 + (static_cast<std::uint32_t>(unit - high_first) << 10 | static_cast<std::uint32_t>(low - low_first));
+    code =
+        0x10000 + (static_cast<std::uint32_t>(unit - high_first) << 10 | static_cast<std::uint32_t>(low - low_first));
   }
   to = put_utf8(to, code);
   return true;
@@ -140,7 +141,8 @@ std::int64_t json_integer(std::string_view token, std::int64_t least, std::int64
 
 WallTime time_from_seconds(double seconds) {
   if (std::isnan(seconds)) return {};
-  return wall_time_ms(static_cast<std::int64_t>(std::round(std::clamp(seconds * 1000, -static_cast<double>(time_ms_max), static_cast<double>(time_ms_max)))));
+  return wall_time_ms(static_cast<std::int64_t>(
+      std::round(std::clamp(seconds * 1000, -static_cast<double>(time_ms_max), static_cast<double>(time_ms_max)))));
 }
 
 WallTime json_timestamp(std::string_view token) { return time_from_seconds(json_double(token)); }

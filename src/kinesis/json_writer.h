@@ -7,7 +7,8 @@
 //   writer.end_map();
 //   std::string body = std::move(writer).finish();
 //
-// The caller keeps maps, lists and keys balanced. Text is UTF-8 and is escaped; keys are literals that need no escaping.
+// The caller keeps maps, lists and keys balanced. Text is UTF-8 and is escaped; keys are literals that need no
+// escaping.
 #pragma once
 
 #include <cstdint>
@@ -57,8 +58,10 @@ class JsonWriter {
  private:
   // Each value leaves a comma behind; the end of its map or list takes the last one away.
   void close(char end) {
-    if (out_.back() == ',') out_.back() = end;
-    else out_ += end;
+    if (out_.back() == ',')
+      out_.back() = end;
+    else
+      out_ += end;
     out_ += ',';
   }
   // `count` more characters, uninitialised.

@@ -56,7 +56,7 @@ enum class CallRateScope : std::uint8_t {
   none,     // unpublished
   account,  // per account and Region
   stream,
-  shard,    // counted by the shard's lane, not by the front end
+  shard,  // counted by the shard's lane, not by the front end
 };
 
 struct OperationInfo {

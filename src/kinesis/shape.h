@@ -204,19 +204,28 @@ inline constexpr ListType list_type{
 
 template <class T>
 consteval Type type_of() {
-  if constexpr (std::is_same_v<T, std::string_view>) return {Kind::text};
-  else if constexpr (std::is_same_v<T, std::string>) return {Kind::owned_text};
-  else if constexpr (std::is_same_v<T, BytesView>) return {Kind::blob};
-  else if constexpr (std::is_same_v<T, bool>) return {Kind::boolean};
-  else if constexpr (std::is_same_v<T, std::int32_t>) return {Kind::integer};
-  else if constexpr (std::is_same_v<T, std::int64_t>) return {Kind::long_integer};
-  else if constexpr (std::is_same_v<T, WallTime>) return {Kind::timestamp};
-  else if constexpr (std::is_same_v<T, TextMap>) return {Kind::map};
+  if constexpr (std::is_same_v<T, std::string_view>)
+    return {Kind::text};
+  else if constexpr (std::is_same_v<T, std::string>)
+    return {Kind::owned_text};
+  else if constexpr (std::is_same_v<T, BytesView>)
+    return {Kind::blob};
+  else if constexpr (std::is_same_v<T, bool>)
+    return {Kind::boolean};
+  else if constexpr (std::is_same_v<T, std::int32_t>)
+    return {Kind::integer};
+  else if constexpr (std::is_same_v<T, std::int64_t>)
+    return {Kind::long_integer};
+  else if constexpr (std::is_same_v<T, WallTime>)
+    return {Kind::timestamp};
+  else if constexpr (std::is_same_v<T, TextMap>)
+    return {Kind::map};
   else if constexpr (detail::IsChoice<T>::value)
     return {.kind = Kind::choice, .choice = &choice_type<typename detail::IsChoice<T>::Enumeration>};
   else if constexpr (detail::Vector<T>::value)
     return {.kind = Kind::list, .list = &list_type<typename detail::Vector<T>::Item>};
-  else return {.kind = Kind::structure, .structure = &structure_of<T>};
+  else
+    return {.kind = Kind::structure, .structure = &structure_of<T>};
 }
 
 // Describes the member at `Pointer`, called `name` on the wire.
@@ -232,13 +241,17 @@ consteval Member member(std::string_view name, Constraints constraints = {}) {
       constraints,
       [](const void* object) -> const void* {
         const Held& held = static_cast<const Object*>(object)->*Pointer;
-        if constexpr (optional) return held.has_value() ? &*held : nullptr;
-        else return &held;
+        if constexpr (optional)
+          return held.has_value() ? &*held : nullptr;
+        else
+          return &held;
       },
       [](void* object) -> void* {
         Held& held = static_cast<Object*>(object)->*Pointer;
-        if constexpr (optional) return &held.emplace();
-        else return &held;
+        if constexpr (optional)
+          return &held.emplace();
+        else
+          return &held;
       },
       [](void* object) { static_cast<Object*>(object)->*Pointer = Held{}; },
   };

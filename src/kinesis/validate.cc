@@ -107,8 +107,10 @@ class Validator {
       if (full()) return;
       steps_.push_back({.member = member.name});
       const void* value = member.get(object);
-      if (value != nullptr) check(member.type, member.constraints, value);
-      else if (member.constraints.required) report_missing();
+      if (value != nullptr)
+        check(member.type, member.constraints, value);
+      else if (member.constraints.required)
+        report_missing();
       steps_.pop_back();
     }
   }
@@ -153,8 +155,7 @@ class Validator {
   void check_text(const Type& type, const Constraints& rules, const void* value) {
     const std::string_view text = text_of(type, value);
     if (rules.pattern != nullptr && !rules.pattern->matches(text)) {
-      report(type, value,
-             fmt::format("Member must satisfy regular expression pattern: {}", rules.pattern->text));
+      report(type, value, fmt::format("Member must satisfy regular expression pattern: {}", rules.pattern->text));
     }
     if (rules.length.is_set() && !fits(text, rules.length)) check_length(type, rules.length, value, utf16_units(text));
   }
@@ -207,7 +208,8 @@ class Validator {
     if (!std::ranges::all_of(map, [&](const MapEntry& entry) { return fits(entry.key, rules.map_key_length); })) {
       report(type, value, fmt::format("Map keys must satisfy constraint: {}", both_lengths(rules.map_key_length)));
     }
-    if (!std::ranges::all_of(map, [&](const MapEntry& e) { return !e.value || fits(*e.value, rules.map_value_length); })) {
+    if (!std::ranges::all_of(map,
+                             [&](const MapEntry& e) { return !e.value || fits(*e.value, rules.map_value_length); })) {
       report(type, value, fmt::format("Map value must satisfy constraint: {}", both_lengths(rules.map_value_length)));
     }
     for (const MapEntry& entry : map) {

@@ -9,7 +9,8 @@ namespace {
 using kinesis::ApiErrorCode;
 
 constexpr std::string_view mismatch =
-    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key and "
+    "The request signature we calculated does not match the signature you provided. Check your AWS Secret Access Key "
+    "and "
     "signing method. Consult the service documentation for details.";
 
 // "Code: message", or "accepted".
@@ -40,7 +41,8 @@ std::string authorization(std::string_view credential, std::string_view signed_h
 TestRequest presigned(std::string_view more_parameters, WallTime time = vector_time) {
   TestRequest request;
   const std::string query = fmt::format(
-      "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F{0}%2Fus-east-1%2Fkinesis%2Faws4_request&X-Amz-Date="
+      "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIDEXAMPLE%2F{0}%2Fus-east-1%2Fkinesis%2Faws4_request&X-Amz-"
+      "Date="
       "{1}&X-Amz-SignedHeaders=host{2}",
       iso_basic_time(time).substr(0, 8), iso_basic_time(time), more_parameters);
   request.query(query);
@@ -50,7 +52,8 @@ TestRequest presigned(std::string_view more_parameters, WallTime time = vector_t
   std::string to_sign;
   append_string_to_sign(to_sign, iso_basic_time(time), iso_basic_time(time).substr(0, 8), "us-east-1",
                         sha256.digest(as_bytes(canonical)));
-  const HmacKey key = derive_signing_key(vector_credential().secret_access_key, iso_basic_time(time).substr(0, 8), "us-east-1");
+  const HmacKey key =
+      derive_signing_key(vector_credential().secret_access_key, iso_basic_time(time).substr(0, 8), "us-east-1");
   request.query(query + "&X-Amz-Signature=" + to_hex(key.authenticate(as_bytes(to_sign))));
   return request;
 }
@@ -125,28 +128,31 @@ TEST(Authenticator, BothFormsOrNone) {
   EXPECT_EQ(outcome(none), "MissingAuthenticationTokenException: Missing Authentication Token");
   TestRequest both;
   both.set("authorization", "x").query("X-Amz-Algorithm");
-  EXPECT_EQ(outcome(both),
-            "InvalidSignatureException: Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP "
-            "header.");
+  EXPECT_EQ(
+      outcome(both),
+      "InvalidSignatureException: Found both 'X-Amz-Algorithm' as a query-string param and 'Authorization' as HTTP "
+      "header.");
 }
 
 TEST(Authenticator, MissingParametersAreAllNamed) {
   TestRequest header;
   header.set("authorization", "AWS4-HMAC-SHA256 Credential=");
-  EXPECT_EQ(outcome(header),
-            "IncompleteSignatureException: Authorization header requires 'Credential' parameter. Authorization header "
-            "requires 'Signature' parameter. Authorization header requires 'SignedHeaders' parameter. Authorization header "
-            "requires existence of either a 'X-Amz-Date' or a 'Date' header. Authorization=AWS4-HMAC-SHA256 Credential=");
+  EXPECT_EQ(
+      outcome(header),
+      "IncompleteSignatureException: Authorization header requires 'Credential' parameter. Authorization header "
+      "requires 'Signature' parameter. Authorization header requires 'SignedHeaders' parameter. Authorization header "
+      "requires existence of either a 'X-Amz-Date' or a 'Date' header. Authorization=AWS4-HMAC-SHA256 Credential=");
   EXPECT_EQ(outcome_of("AWS4-HMAC-SHA256 Credential=a SignedHeaders=b"),
             "IncompleteSignatureException: Authorization header requires 'Signature' parameter. "
             "Authorization=AWS4-HMAC-SHA256 Credential=a SignedHeaders=b");
   TestRequest query;
   query.query("X-Amz-Algorithm=");
-  EXPECT_EQ(outcome(query),
-            "IncompleteSignatureException: AWS query-string parameters must include 'X-Amz-Algorithm'. AWS query-string "
-            "parameters must include 'X-Amz-Credential'. AWS query-string parameters must include 'X-Amz-Signature'. AWS "
-            "query-string parameters must include 'X-Amz-SignedHeaders'. AWS query-string parameters must include "
-            "'X-Amz-Date'. Re-examine the query-string parameters.");
+  EXPECT_EQ(
+      outcome(query),
+      "IncompleteSignatureException: AWS query-string parameters must include 'X-Amz-Algorithm'. AWS query-string "
+      "parameters must include 'X-Amz-Credential'. AWS query-string parameters must include 'X-Amz-Signature'. AWS "
+      "query-string parameters must include 'X-Amz-SignedHeaders'. AWS query-string parameters must include "
+      "'X-Amz-Date'. Re-examine the query-string parameters.");
 }
 
 TEST(Authenticator, MalformedParameters) {
@@ -158,8 +164,10 @@ TEST(Authenticator, MalformedParameters) {
   for (const char* date : {"2026-01-02T03:04:05Z", "20261302T030405Z", "20260230T030405Z", "20260102T250405Z",
                            "20260102T03040-Z", "Fri, 02 Foo 2026 03:04:05 GMT", "x"}) {
     TestRequest request;
-    request.set("x-amz-date", date).set("authorization", authorization("AKIDEXAMPLE/20260102/us-east-1/kinesis/aws4_request"));
-    EXPECT_TRUE(outcome(request).starts_with("IncompleteSignatureException: Date must be in ISO-8601 'basic format'.")) << date;
+    request.set("x-amz-date", date)
+        .set("authorization", authorization("AKIDEXAMPLE/20260102/us-east-1/kinesis/aws4_request"));
+    EXPECT_TRUE(outcome(request).starts_with("IncompleteSignatureException: Date must be in ISO-8601 'basic format'."))
+        << date;
   }
 }
 
@@ -176,17 +184,19 @@ TEST(Authenticator, TheClockMayBeFiveMinutesOffEachWay) {
   EXPECT_EQ(outcome(request, vector_time + seconds(301)),
             "InvalidSignatureException: Signature expired: 20260102T030405Z is now earlier than 20260102T030406Z "
             "(20260102T030906Z - 5 min.)");
-  EXPECT_EQ(outcome(request, vector_time - seconds(301)),
-            "InvalidSignatureException: Signature not yet current: 20260102T030405Z is still later than 20260102T030404Z "
-            "(20260102T025904Z + 5 min.)");
+  EXPECT_EQ(
+      outcome(request, vector_time - seconds(301)),
+      "InvalidSignatureException: Signature not yet current: 20260102T030405Z is still later than 20260102T030404Z "
+      "(20260102T025904Z + 5 min.)");
 }
 
 TEST(Authenticator, AllFailingPartsOfTheScopeAreNamedInOrder) {
-  EXPECT_EQ(outcome_of(authorization("AKIDEXAMPLE/20260103/US!/dynamodb/aws3_request")),
-            "InvalidSignatureException: Credential should be scoped to a valid region, not 'US!'. Credential should be "
-            "scoped to correct service: 'kinesis'. Credential should be scoped with a valid terminator: 'aws4_request', "
-            "not 'aws3_request'. Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
-            "'20260103' != '20260102', from '20260102T030405Z'.");
+  EXPECT_EQ(
+      outcome_of(authorization("AKIDEXAMPLE/20260103/US!/dynamodb/aws3_request")),
+      "InvalidSignatureException: Credential should be scoped to a valid region, not 'US!'. Credential should be "
+      "scoped to correct service: 'kinesis'. Credential should be scoped with a valid terminator: 'aws4_request', "
+      "not 'aws3_request'. Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+      "'20260103' != '20260102', from '20260102T030405Z'.");
   EXPECT_EQ(outcome_of(authorization("AKIDEXAMPLE/20260102/us-east-1/s3/aws4_request")),
             "InvalidSignatureException: Credential should be scoped to correct service: 'kinesis'.");
 }
@@ -283,7 +293,8 @@ TEST(Authenticator, SigningKeysAreBoundedAndOnlyProvenOnesAreKept) {
 }
 
 TEST(Authenticator, AcceptAnyTakesTheAccountFromTheKey) {
-  Authenticator authenticator(std::make_shared<const CredentialSet>(CredentialSet::well_known()), Verification::accept_any);
+  Authenticator authenticator(std::make_shared<const CredentialSet>(CredentialSet::well_known()),
+                              Verification::accept_any);
   const auto identity_of = [&](std::string key) {
     TestRequest request;
     request.sign({.access_key_id = std::move(key), .secret_access_key = "any"}, vector_time, "eu-north-1");

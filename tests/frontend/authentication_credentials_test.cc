@@ -60,11 +60,13 @@ TEST(Credentials, MistakesAreNamedWithTheirPlace) {
   EXPECT_THAT(problem("[[credential]]\naccess_key_id = 7"), HasSubstr("access_key_id must be text in quotes"));
   EXPECT_THAT(problem("[[credential]]\naccess_key_id = \"\""), HasSubstr("access_key_id must be text in quotes"));
   EXPECT_THAT(problem("[[credential]]\naccess_key_id = \"a\""), HasSubstr("secret_access_key is missing"));
-  EXPECT_THAT(problem("[[credential]]\naccess_key_id = \"a/b\"\nsecret_access_key = \"s\""), HasSubstr("must not contain"));
+  EXPECT_THAT(problem("[[credential]]\naccess_key_id = \"a/b\"\nsecret_access_key = \"s\""),
+              HasSubstr("must not contain"));
   EXPECT_THAT(problem("[[credential]]\naccess_key_id = \"a\"\nsecret_access_key = \"s\"\naccount = \"12\""),
               HasSubstr("12 digits"));
   EXPECT_THAT(problem("[[credential]]\nexpires = \"tomorrow\""), HasSubstr("expires must be a time with a zone"));
-  EXPECT_THAT(problem("[[credential]]\nexpires = 2026-01-02T03:04:05"), HasSubstr("expires must be a time with a zone"));
+  EXPECT_THAT(problem("[[credential]]\nexpires = 2026-01-02T03:04:05"),
+              HasSubstr("expires must be a time with a zone"));
   EXPECT_THAT(problem("[[credential"), HasSubstr("c.toml:1:"));
   EXPECT_THAT(problem("[[["), HasSubstr("c.toml"));
   EXPECT_THAT(problem(std::string(good) + std::string(good)), HasSubstr("access_key_id \"AKIA1\" appears twice"));
@@ -73,7 +75,8 @@ TEST(Credentials, MistakesAreNamedWithTheirPlace) {
 TEST(Credentials, AreBoundedInNumber) {
   std::string toml;
   for (std::size_t i = 0; i <= credentials_max; ++i) {
-    toml += fmt::format("[[credential]]\naccess_key_id=\"a{}\"\nsecret_access_key=\"s\"\naccount=\"000000000000\"\n", i);
+    toml +=
+        fmt::format("[[credential]]\naccess_key_id=\"a{}\"\nsecret_access_key=\"s\"\naccount=\"000000000000\"\n", i);
   }
   const auto set = CredentialSet::parse(toml, "c.toml");
   ASSERT_FALSE(set.has_value());

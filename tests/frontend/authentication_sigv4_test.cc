@@ -78,7 +78,8 @@ TEST(SigV4, RepeatedHeadersAreJoinedAndAuthorityIsTheHost) {
   request.add("x-many", "1").add("x-many", " 2 ");
   std::string canonical;
   append_canonical_request(canonical, request.http(), ":authority;x-absent;x-many", "hash");
-  EXPECT_EQ(canonical, "POST\n/\n\n:authority:localhost:4567\nx-absent:\nx-many:1,2\n\n:authority;x-absent;x-many\nhash");
+  EXPECT_EQ(canonical,
+            "POST\n/\n\n:authority:localhost:4567\nx-absent:\nx-many:1,2\n\n:authority;x-absent;x-many\nhash");
 }
 
 TEST(SigV4, IsoBasicTime) {

@@ -1,5 +1,6 @@
 #include "tests/frontend/fixture.h"
 
+#include "base/log.h"
 #include "fmt/format.h"
 #include "gtest/gtest.h"
 #include "model/arn.h"
@@ -177,6 +178,7 @@ env::Task<int> serve(TestServer& server, const std::function<env::Task<void>(Tes
 }  // namespace
 
 void run_server(const ServerOptions& options, const std::function<env::Task<void>(TestServer&)>& test) {
+  set_log_level(LogLevel::error);
   simulation::World world(options.seed);
   env::Simulation simulation({.seed = options.seed,
                               .cores = simulation::cores,

@@ -62,7 +62,7 @@ class WireValue {
  private:
   void write_cbor(std::string& out) const;
 
-  std::variant<std::monostate, bool, std::int64_t, double, std::string, Blob, WallTime, List, Map> value_;
+  std::variant<std::monostate, bool, std::int64_t, std::string, Blob, WallTime, List, Map> value_;
 };
 
 }  // namespace weir::frontend::test

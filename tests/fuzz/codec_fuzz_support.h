@@ -22,7 +22,8 @@ namespace weir::kinesis {
 // A copy of the input with exactly the padding that a parser may read, so that the address sanitizer sees any more.
 class FuzzBody {
  public:
-  FuzzBody(const std::uint8_t* data, std::size_t size) : memory_(size + body_padding_bytes, std::byte{'}'}), size_(size) {
+  FuzzBody(const std::uint8_t* data, std::size_t size)
+      : memory_(size + body_padding_bytes, std::byte{'}'}), size_(size) {
     for (std::size_t i = 0; i < size; ++i) memory_[i] = static_cast<std::byte>(data[i]);
   }
   [[nodiscard]] MutableBytes bytes() { return MutableBytes(memory_).first(size_); }

@@ -37,7 +37,8 @@ const std::string dry_run_key = "66 44727952756e ";
 
 // API reference §8.5.
 TEST(CborDecode, ReadsTheVectorOfTheReference) {
-  const std::string vector = "a3 6444617461 426869 6c506172746974696f6e4b6579 6161 6954696d657374616d70 c1 1b0000018bcfe5687b";
+  const std::string vector =
+      "a3 6444617461 426869 6c506172746974696f6e4b6579 6161 6954696d657374616d70 c1 1b0000018bcfe5687b";
   Decoded<PutRecordInput> record(vector);
   ASSERT_TRUE(record.result.has_value());
   EXPECT_EQ(as_text(*record.input.data), "hi");
@@ -48,7 +49,8 @@ TEST(CborDecode, ReadsTheVectorOfTheReference) {
 }
 
 TEST(CborDecode, IndefiniteLengthsAreReadEverywhere) {
-  Decoded<PutRecordInput> decoded("bf " + data_key + "5f 4168 40 4169 ff 7f 69506172746974696f6e 634b6579 ff 7f 6161 6162 ff ff");
+  Decoded<PutRecordInput> decoded("bf " + data_key +
+                                  "5f 4168 40 4169 ff 7f 69506172746974696f6e 634b6579 ff 7f 6161 6162 ff ff");
   ASSERT_TRUE(decoded.result.has_value());
   EXPECT_EQ(as_text(*decoded.input.data), "hi");
   EXPECT_EQ(decoded.input.partition_key, "ab");
@@ -75,7 +77,9 @@ TEST(CborDecode, NullUndefinedAndTheSelfDescribeTag) {
 }
 
 TEST(CborDecode, EveryFormOfNumberIsRead) {
-  const auto limit = [](const std::string& hex) { return *Decoded<GetRecordsInput>("a1 " + limit_key + hex).input.limit; };
+  const auto limit = [](const std::string& hex) {
+    return *Decoded<GetRecordsInput>("a1 " + limit_key + hex).input.limit;
+  };
   EXPECT_EQ(limit("00"), 0);
   EXPECT_EQ(limit("17"), 23);
   EXPECT_EQ(limit("1818"), 24);
@@ -85,11 +89,11 @@ TEST(CborDecode, EveryFormOfNumberIsRead) {
   EXPECT_EQ(limit("1bffffffffffffffff"), 2147483647);
   EXPECT_EQ(limit("20"), -1);
   EXPECT_EQ(limit("3bffffffffffffffff"), -2147483648);
-  EXPECT_EQ(limit("f94700"), 7);              // 7.0 as a half
-  EXPECT_EQ(limit("fa40f9999a"), 7);          // 7.8 as a float
+  EXPECT_EQ(limit("f94700"), 7);               // 7.0 as a half
+  EXPECT_EQ(limit("fa40f9999a"), 7);           // 7.8 as a float
   EXPECT_EQ(limit("fbc01f333333333333"), -7);  // -7.8 as a double
-  EXPECT_EQ(limit("f97c00"), 2147483647);     // infinity
-  EXPECT_EQ(limit("f97e00"), 0);              // not a number
+  EXPECT_EQ(limit("f97c00"), 2147483647);      // infinity
+  EXPECT_EQ(limit("f97e00"), 0);               // not a number
 }
 
 TEST(CborDecode, TimestampsAreMillisecondsAndFloatsSeconds) {
@@ -116,20 +120,47 @@ TEST(CborDecode, TypeViolationsReadAsInJson) {
   EXPECT_EQ(type_error<PutRecordInput>("a1 " + partition_key + "01"), number + "an String");
   EXPECT_EQ(type_error<PutRecordInput>("a1 " + partition_key + "4161"),
             "class java.nio.HeapByteBuffer can not be converted to an String");
-  EXPECT_EQ(type_error<PutRecordInput>("a1 " + data_key + "f5"), "class java.lang.Boolean can not be converted to a Blob");
+  EXPECT_EQ(type_error<PutRecordInput>("a1 " + data_key + "f5"),
+            "class java.lang.Boolean can not be converted to a Blob");
   EXPECT_EQ(type_error<PutRecordInput>("a1 " + data_key + "80"), "Start of list found where not expected");
   EXPECT_EQ(type_error<PutRecordInput>("a1 " + data_key + "a0"), "Start of structure or map found where not expected.");
   EXPECT_EQ(type_error<PutRecordInput>("a1 " + dry_run_key + "01"), number + "an Boolean");
-  EXPECT_EQ(type_error<GetRecordsInput>("a1 " + limit_key + "6131"), "class java.lang.String can not be converted to an Integer");
+  EXPECT_EQ(type_error<GetRecordsInput>("a1 " + limit_key + "6131"),
+            "class java.lang.String can not be converted to an Integer");
   EXPECT_EQ(type_error<PutRecordsInput>("a1 67 5265636f726473 01"), "Expected list or null");
 }
 
 TEST(CborDecode, MalformedBodiesAreRefused) {
-  for (const std::string hex :
-       {"", "80", "f6", "01", "a1", "a1 6161", "a1 01 01", "bf", "bf 6161", "bf 6161 ff", "bf ff ff", "a0 00", "a1 6161 1c",
-        "a1 6161 5f 6161 ff", "a1 6161 5f 5f ff ff", "a1 6161 7f 4161 ff", "a1 6161 5f", "a1 6161 42 00", "a1 6161 ff",
-        "a1 61ff 00", "a1 6161 61ff", "a1 6161 1f", "a1 6161 3f", "a1 6161 df 00", "a1 6161 f820", "a1 6161 e0",
-        "bbffffffffffffffff", "a1 6161 9bffffffffffffffff", "a1 6161 5bffffffffffffffff", "a1 6161 c1"}) {
+  for (const std::string hex : {"",
+                                "80",
+                                "f6",
+                                "01",
+                                "a1",
+                                "a1 6161",
+                                "a1 01 01",
+                                "bf",
+                                "bf 6161",
+                                "bf 6161 ff",
+                                "bf ff ff",
+                                "a0 00",
+                                "a1 6161 1c",
+                                "a1 6161 5f 6161 ff",
+                                "a1 6161 5f 5f ff ff",
+                                "a1 6161 7f 4161 ff",
+                                "a1 6161 5f",
+                                "a1 6161 42 00",
+                                "a1 6161 ff",
+                                "a1 61ff 00",
+                                "a1 6161 61ff",
+                                "a1 6161 1f",
+                                "a1 6161 3f",
+                                "a1 6161 df 00",
+                                "a1 6161 f820",
+                                "a1 6161 e0",
+                                "bbffffffffffffffff",
+                                "a1 6161 9bffffffffffffffff",
+                                "a1 6161 5bffffffffffffffff",
+                                "a1 6161 c1"}) {
     EXPECT_EQ(type_error<PutRecordInput>(hex), "malformed") << hex;
     Body body(from_hex(hex));
     EXPECT_FALSE(is_well_formed(Encoding::cbor, body.bytes())) << hex;

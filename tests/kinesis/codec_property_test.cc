@@ -56,7 +56,9 @@ class Filler {
   }
 
  private:
-  std::string_view keep(std::string text) { return *texts_.emplace_back(std::make_unique<std::string>(std::move(text))); }
+  std::string_view keep(std::string text) {
+    return *texts_.emplace_back(std::make_unique<std::string>(std::move(text)));
+  }
 
   void fill(const Type& type, void* value) {
     switch (type.kind) {
@@ -139,7 +141,8 @@ std::string sample(Encoding encoding) {
   input.dry_run = false;
   input.records.emplace();
   for (int i = 0; i < 3; ++i) {
-    input.records->push_back({.partition_key = "k\n\xC3\xBC", .explicit_hash_key = "12", .data = as_bytes("0123456789abcdefghij")});
+    input.records->push_back(
+        {.partition_key = "k\n\xC3\xBC", .explicit_hash_key = "12", .data = as_bytes("0123456789abcdefghij")});
   }
   return encode(encoding, input);
 }

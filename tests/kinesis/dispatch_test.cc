@@ -39,7 +39,8 @@ TEST(Dispatch, AKnownOperationGoesOnToAuthentication) {
 }
 
 TEST(Dispatch, CorsPreflightIsAnsweredFirst) {
-  const RequestHead head{.method = "OPTIONS", .origin = "http://x", .request_headers = "a, b", .request_method = "POST"};
+  const RequestHead head{
+      .method = "OPTIONS", .origin = "http://x", .request_headers = "a, b", .request_method = "POST"};
   const Decision decision = decide(head, "");
   expect_answer(decision, 200, "", "");
   EXPECT_TRUE(decision.answer->is_preflight);
@@ -68,9 +69,10 @@ TEST(Dispatch, OtherMethodsAreRefusedAfterAuthenticationAsXml) {
     EXPECT_FALSE(decision.answer.has_value());
     ASSERT_TRUE(decision.answer_when_authenticated.has_value());
     EXPECT_EQ(decision.answer_when_authenticated->status, 403);
-    EXPECT_EQ(decision.answer_when_authenticated->body,
-              "<AccessDeniedException>\n  <Message>Unable to determine service/operation name to be authorized</Message>\n"
-              "</AccessDeniedException>\n");
+    EXPECT_EQ(
+        decision.answer_when_authenticated->body,
+        "<AccessDeniedException>\n  <Message>Unable to determine service/operation name to be authorized</Message>\n"
+        "</AccessDeniedException>\n");
     EXPECT_EQ(decision.error_form, ErrorForm::xml);
   }
 }
@@ -109,7 +111,8 @@ TEST(Dispatch, UnknownOperationsAreAnsweredBeforeAuthenticationButAfterAMalforme
     expect_answer(decide(post(json_type, target), "{}"), 400, json_type, R"({"__type":"UnknownOperationException"})");
     expect_answer(decide(post(json_type, target), "{]"), 400, json_type, R"({"__type":"SerializationException"})");
   }
-  expect_answer(decide(post(json_type, std::nullopt), "{}"), 400, json_type, R"({"__type":"UnknownOperationException"})");
+  expect_answer(decide(post(json_type, std::nullopt), "{}"), 400, json_type,
+                R"({"__type":"UnknownOperationException"})");
   // Known to the API, not built here.
   expect_answer(decide(post(json_type, "Kinesis_20131202.PutResourcePolicy"), "{}"), 400, json_type,
                 R"({"__type":"UnknownOperationException"})");

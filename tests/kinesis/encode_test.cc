@@ -75,8 +75,9 @@ TEST(CborEncode, MapsAreIndefiniteAndTimestampsTaggedMilliseconds) {
   writer.key("Timestamp");
   writer.timestamp(wall_time_ms(1700000000123));
   writer.end_map();
-  EXPECT_EQ(std::move(writer).finish(),
-            from_hex("bf 6444617461 426869 6c506172746974696f6e4b6579 6161 6954696d657374616d70 c1 1b0000018bcfe5687b ff"));
+  EXPECT_EQ(
+      std::move(writer).finish(),
+      from_hex("bf 6444617461 426869 6c506172746974696f6e4b6579 6161 6954696d657374616d70 c1 1b0000018bcfe5687b ff"));
 }
 
 TEST(CborWriter, HeadsAreAsShortAsTheyCanBe) {

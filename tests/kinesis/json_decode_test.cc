@@ -149,8 +149,9 @@ TEST(JsonDecode, TypeViolationsReadAsTheReferenceSays) {
   EXPECT_EQ(type_error<GetRecordsInput>(R"({"ShardIterator":1})"), number + "an String");
   EXPECT_EQ(type_error<PutRecordInput>(R"({"Data":true})"), boolean + "a Blob");
   EXPECT_EQ(type_error<PutRecordInput>(R"({"Data":1})"), number + "a Blob");
-  EXPECT_EQ(type_error<PutRecordInput>(R"({"Data":"abc"})"),
-            "'abc' can not be converted to a Blob: Base64 encoded length is expected a multiple of 4 bytes but found: 3");
+  EXPECT_EQ(
+      type_error<PutRecordInput>(R"({"Data":"abc"})"),
+      "'abc' can not be converted to a Blob: Base64 encoded length is expected a multiple of 4 bytes but found: 3");
   EXPECT_EQ(type_error<PutRecordInput>(R"({"Data":"ab!d"})"),
             "'ab!d' can not be converted to a Blob: Invalid Base64 character: '!'");
   EXPECT_EQ(type_error<PutRecordInput>(R"({"Data":"=bcd"})"),
@@ -198,13 +199,55 @@ TEST(JsonDecode, TheFirstViolationWinsButAMalformedBodyComesBefore) {
 }
 
 TEST(JsonDecode, MalformedBodiesAreRefused) {
-  for (const char* json :
-       {"", " ", "{", "}", "[]", "null", "true", "1", "\"a\"", "{}{}", "{} x", "{},", "{\"a\"}", "{\"a\":}", "{\"a\":1,}",
-        "{,}", "{\"a\" 1}", "{a:1}", "{\"a\":01}", "{\"a\":1.}", "{\"a\":.5}", "{\"a\":+1}", "{\"a\":1e}", "{\"a\":-}",
-        "{\"a\":nul}", "{\"a\":nulll}", "{\"a\":True}", "{\"a\":\"\\x\"}", "{\"a\":\"\\u12g4\"}", "{\"a\":\"\\ud800\"}",
-        "{\"a\":\"\\udc00\"}", "{\"a\":\"\\ud800\\u0041\"}", "{\"a\":\"\x01\"}", "{\"a\":\"\xFF\"}", "{\"a\":\"b\":1}",
-        "{\"a\":[1 2]}", "{\"a\":[1,]}", "{\"a\":[1}", "{\"a\":{]}", "{\"a\":1]", "{\"\\x\":1}", "{\"a\":'b'}",
-        "{\"a\":\"b}", "{\"a\":NaN}", "{\"a\":{\"b\":1}", "{\"a\":[[]}", "{\"a\":1 2}", "{\"a\"::1}", "{\"a\":/**/1}"}) {
+  for (const char* json : {"",
+                           " ",
+                           "{",
+                           "}",
+                           "[]",
+                           "null",
+                           "true",
+                           "1",
+                           "\"a\"",
+                           "{}{}",
+                           "{} x",
+                           "{},",
+                           "{\"a\"}",
+                           "{\"a\":}",
+                           "{\"a\":1,}",
+                           "{,}",
+                           "{\"a\" 1}",
+                           "{a:1}",
+                           "{\"a\":01}",
+                           "{\"a\":1.}",
+                           "{\"a\":.5}",
+                           "{\"a\":+1}",
+                           "{\"a\":1e}",
+                           "{\"a\":-}",
+                           "{\"a\":nul}",
+                           "{\"a\":nulll}",
+                           "{\"a\":True}",
+                           "{\"a\":\"\\x\"}",
+                           "{\"a\":\"\\u12g4\"}",
+                           "{\"a\":\"\\ud800\"}",
+                           "{\"a\":\"\\udc00\"}",
+                           "{\"a\":\"\\ud800\\u0041\"}",
+                           "{\"a\":\"\x01\"}",
+                           "{\"a\":\"\xFF\"}",
+                           "{\"a\":\"b\":1}",
+                           "{\"a\":[1 2]}",
+                           "{\"a\":[1,]}",
+                           "{\"a\":[1}",
+                           "{\"a\":{]}",
+                           "{\"a\":1]",
+                           "{\"\\x\":1}",
+                           "{\"a\":'b'}",
+                           "{\"a\":\"b}",
+                           "{\"a\":NaN}",
+                           "{\"a\":{\"b\":1}",
+                           "{\"a\":[[]}",
+                           "{\"a\":1 2}",
+                           "{\"a\"::1}",
+                           "{\"a\":/**/1}"}) {
     EXPECT_EQ(type_error<PutRecordInput>(json), "malformed") << json;
     Body body(json);
     EXPECT_FALSE(is_well_formed(Encoding::json, body.bytes())) << json;
@@ -213,7 +256,8 @@ TEST(JsonDecode, MalformedBodiesAreRefused) {
 
 TEST(JsonDecode, NestingIsBounded) {
   const auto nested = [](int depth) {
-    return R"({"a":)" + std::string(static_cast<std::size_t>(depth), '[') + std::string(static_cast<std::size_t>(depth), ']') + "}";
+    return R"({"a":)" + std::string(static_cast<std::size_t>(depth), '[') +
+           std::string(static_cast<std::size_t>(depth), ']') + "}";
   };
   EXPECT_EQ(type_error<PutRecordInput>(nested(nesting_max - 1)), "accepted");
   EXPECT_EQ(type_error<PutRecordInput>(nested(nesting_max)), "malformed");

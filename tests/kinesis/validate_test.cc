@@ -60,22 +60,25 @@ TEST(Validation, EachConstraintHasItsPhrase) {
             one("'[a, ]'", "tagKeys",
                 "Member must satisfy constraint: [Member must have length less than or equal to 128, Member must have "
                 "length greater than or equal to 1]"));
-  EXPECT_EQ(check<AddTagsToStreamInput>(R"({"StreamName":"s","Tags":{"":"v","k2":"v2"}})"),
-            one("'{=v, k2=v2}'", "tags",
-                "Map keys must satisfy constraint: [Member must have length less than or equal to 128, Member must have "
-                "length greater than or equal to 1]"));
+  EXPECT_EQ(
+      check<AddTagsToStreamInput>(R"({"StreamName":"s","Tags":{"":"v","k2":"v2"}})"),
+      one("'{=v, k2=v2}'", "tags",
+          "Map keys must satisfy constraint: [Member must have length less than or equal to 128, Member must have "
+          "length greater than or equal to 1]"));
   const std::string long_value(257, 'v');
-  EXPECT_EQ(check<AddTagsToStreamInput>(R"({"StreamName":"s","Tags":{"k":")" + long_value + R"("}})"),
-            one("'{k=" + long_value + "}'", "tags",
-                "Map value must satisfy constraint: [Member must have length less than or equal to 256, Member must have "
-                "length greater than or equal to 0]"));
+  EXPECT_EQ(
+      check<AddTagsToStreamInput>(R"({"StreamName":"s","Tags":{"k":")" + long_value + R"("}})"),
+      one("'{k=" + long_value + "}'", "tags",
+          "Map value must satisfy constraint: [Member must have length less than or equal to 256, Member must have "
+          "length greater than or equal to 0]"));
 }
 
 TEST(Validation, PatternThenShortestThenLongest) {
-  EXPECT_EQ(check<DescribeStreamInput>(quoted("StreamName", "")),
-            "2 validation errors detected: Value '' at 'streamName' failed to satisfy constraint: Member must satisfy "
-            "regular expression pattern: [a-zA-Z0-9_.-]+; Value '' at 'streamName' failed to satisfy constraint: Member "
-            "must have length greater than or equal to 1");
+  EXPECT_EQ(
+      check<DescribeStreamInput>(quoted("StreamName", "")),
+      "2 validation errors detected: Value '' at 'streamName' failed to satisfy constraint: Member must satisfy "
+      "regular expression pattern: [a-zA-Z0-9_.-]+; Value '' at 'streamName' failed to satisfy constraint: Member "
+      "must have length greater than or equal to 1");
 }
 
 // API reference §1.10: the order across members.
@@ -90,7 +93,8 @@ TEST(Validation, MembersAreReportedInTheObservedOrder) {
   };
   EXPECT_EQ(order(check<AddTagsToStreamInput>(R"({"StreamName":""})")), "tags streamName");
   EXPECT_EQ(order(check<CreateStreamInput>(R"({"StreamName":"","ShardCount":0})")), "shardCount streamName");
-  EXPECT_EQ(order(check<DecreaseStreamRetentionPeriodInput>(R"({"StreamName":""})")), "retentionPeriodHours streamName");
+  EXPECT_EQ(order(check<DecreaseStreamRetentionPeriodInput>(R"({"StreamName":""})")),
+            "retentionPeriodHours streamName");
   EXPECT_EQ(order(check<DescribeStreamInput>(R"({"StreamName":"","Limit":0,"ExclusiveStartShardId":""})")),
             "limit exclusiveStartShardId streamName");
   EXPECT_EQ(order(check<GetRecordsInput>(R"({"Limit":0})")), "limit shardIterator");
@@ -125,7 +129,8 @@ TEST(Validation, ValuesPrintAsJavaPrintsThem) {
   const std::string message = check<PutRecordsInput>(json + "]}");
   EXPECT_TRUE(message.starts_with(
       "1 validation error detected: Value '[com.amazonaws.kinesis.v20131202.PutRecordsRequestEntry@"));
-  EXPECT_TRUE(message.ends_with("' at 'records' failed to satisfy constraint: Member must have length less than or equal to 500"));
+  EXPECT_TRUE(message.ends_with(
+      "' at 'records' failed to satisfy constraint: Member must have length less than or equal to 500"));
   std::string data(10485764 / 3 * 4, 'A');
   EXPECT_EQ(check<PutRecordInput>(R"({"PartitionKey":"k","Data":")" + data + R"("})"),
             one("'java.nio.HeapByteBuffer[pos=0 lim=10485762 cap=10485762]'", "data",
@@ -135,7 +140,8 @@ TEST(Validation, ValuesPrintAsJavaPrintsThem) {
 TEST(Validation, NullItemsOfListsAndMapsAreMissing) {
   EXPECT_EQ(check<RemoveTagsFromStreamInput>(R"({"TagKeys":["a",null]})"),
             one("null", "tagKeys.2.member", "Member must not be null"));
-  EXPECT_EQ(check<AddTagsToStreamInput>(R"({"Tags":{"a":null}})"), one("null", "tags.a.member", "Member must not be null"));
+  EXPECT_EQ(check<AddTagsToStreamInput>(R"({"Tags":{"a":null}})"),
+            one("null", "tags.a.member", "Member must not be null"));
 }
 
 TEST(Validation, LengthsCountUtf16Units) {

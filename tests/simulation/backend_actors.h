@@ -117,7 +117,8 @@ inline env::Task<bool> walk(Process& process, env::Core& core, LaneId lane, Shar
       }
       EXPECT_GE(reply.result.next, walked.position);
       walked.position = reply.result.next;
-      if (reply.shard_ended) co_return true;
+      walked.ended = reply.shard_ended;
+      if (walked.ended) co_return true;
     }
     co_await core.sleep_for(process.some_time(20'000));
   }

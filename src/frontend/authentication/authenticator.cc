@@ -110,8 +110,7 @@ Authenticator::Checked Authenticator::check_signature(const Credential& credenti
   canonical_.clear();
   append_canonical_request(canonical_, request, parts.signed_headers, hash);
   to_sign_.clear();
-  append_string_to_sign(to_sign_, parts.iso_time, parts.scope_date, parts.region,
-                        sha256_.digest(as_bytes(canonical_)));
+  append_string_to_sign(to_sign_, parts.iso_time, parts.scope_date, parts.region, sha256_.digest(as_bytes(canonical_)));
 
   std::string name;
   name.reserve(parts.access_key_id.size() + parts.scope_date.size() + parts.region.size() + 2);

@@ -21,8 +21,8 @@ namespace weir::frontend {
 
 enum class Verification : std::uint8_t {
   full,
-  // Any access key, secret and date is accepted; the request must still carry a signature, whose scope gives the Region.
-  // An access key id of twelve digits is the account, others belong to default_account. For loopback only.
+  // Any access key, secret and date is accepted; the request must still carry a signature, whose scope gives the
+  // Region. An access key id of twelve digits is the account, others belong to default_account. For loopback only.
   accept_any,
 };
 
@@ -54,7 +54,7 @@ class Authenticator {
   Verification verification_;
   Sha256 sha256_;
   absl::flat_hash_map<std::string, HmacKey> signing_keys_;  // by access key, date and Region
-  std::string body_hash_;   // these three are kept for their memory
+  std::string body_hash_;                                   // these three are kept for their memory
   std::string canonical_;
   std::string to_sign_;
 };

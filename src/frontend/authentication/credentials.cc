@@ -23,8 +23,8 @@ Result<void> check_credentials_permissions(std::string_view path, std::uint32_t 
   constexpr std::uint32_t others = 077;
   if ((permissions & others) == 0) return {};
   return fail(ErrorCode::invalid_argument,
-              fmt::format("{0} holds secrets but others than its owner may use it (mode {1:04o}). Run: chmod 600 {0}", path,
-                          permissions));
+              fmt::format("{0} holds secrets but others than its owner may use it (mode {1:04o}). Run: chmod 600 {0}",
+                          path, permissions));
 }
 
 env::Task<Result<CredentialsPointer>> load_credentials(env::FileSystem& files, std::string path) {

@@ -43,8 +43,8 @@ class CredentialSet {
  public:
   // The one credential of a fresh installation: key `test`, secret `test`, account 000000000000.
   [[nodiscard]] static CredentialSet well_known();
-  // Errors: invalid_argument with file, line and column, for syntax, unknown keys, missing or malformed values, an access
-  // key given twice, and no credential at all; limit_exceeded for more than credentials_max.
+  // Errors: invalid_argument with file, line and column, for syntax, unknown keys, missing or malformed values, an
+  // access key given twice, and no credential at all; limit_exceeded for more than credentials_max.
   [[nodiscard]] static Result<CredentialSet> parse(std::string_view toml, std::string_view file_name);
 
   // Null when the key is unknown. The credential lives as long as the set.
@@ -63,8 +63,8 @@ class CredentialSet {
 
 using CredentialsPointer = std::shared_ptr<const CredentialSet>;
 
-// Whether a file with these low nine mode bits keeps its secrets: only its owner may touch it. Errors: invalid_argument,
-// naming the file, its mode and the command that mends it.
+// Whether a file with these low nine mode bits keeps its secrets: only its owner may touch it. Errors:
+// invalid_argument, naming the file, its mode and the command that mends it.
 [[nodiscard]] Result<void> check_credentials_permissions(std::string_view path, std::uint32_t permissions);
 
 // Checks the permissions of the file at `path`, reads and parses it. Errors: as those two, and as reading a file.

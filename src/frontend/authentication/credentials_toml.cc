@@ -44,8 +44,8 @@ class CredentialsReader {
       return fail_at(document.source(), "no [[credential]] table: nobody could use the server");
     }
     if (tables->size() > credentials_max) {
-      return fail(ErrorCode::limit_exceeded,
-                  fmt::format("{}: {} credentials, at most {} are allowed", file_name_, tables->size(), credentials_max));
+      return fail(ErrorCode::limit_exceeded, fmt::format("{}: {} credentials, at most {} are allowed", file_name_,
+                                                         tables->size(), credentials_max));
     }
     std::vector<Credential> credentials;
     for (const toml::node& node : *tables) {

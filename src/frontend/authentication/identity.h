@@ -6,9 +6,9 @@
 namespace weir::frontend {
 
 struct Identity {
-  std::string account;        // 12 digits, of the credential
+  std::string account;  // 12 digits, of the credential
   std::string access_key_id;
-  std::string region;         // of the signature's scope
+  std::string region;  // of the signature's scope
 };
 
 }  // namespace weir::frontend

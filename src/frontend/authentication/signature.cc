@@ -81,8 +81,10 @@ RawSignature read_header(const net::HttpRequest& request, std::string_view autho
     if (equals == std::string_view::npos) continue;
     if (std::string* member = header_parameter(raw, part.substr(0, equals))) *member = part.substr(equals + 1);
   }
-  if (const auto date = request.header("x-amz-date"); date && !date->empty()) raw.date = *date;
-  else if (const auto plain_date = request.header("date")) raw.date = *plain_date;
+  if (const auto date = request.header("x-amz-date"); date && !date->empty())
+    raw.date = *date;
+  else if (const auto plain_date = request.header("date"))
+    raw.date = *plain_date;
   return raw;
 }
 
@@ -120,7 +122,8 @@ std::optional<ApiError> missing_from_header(const RawSignature& raw, std::string
 std::optional<int> number(std::string_view digits) {
   int value = 0;
   const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (digits.empty() || digits[0] == '-' || error != std::errc{} || end != digits.data() + digits.size()) return std::nullopt;
+  if (digits.empty() || digits[0] == '-' || error != std::errc{} || end != digits.data() + digits.size())
+    return std::nullopt;
   return value;
 }
 
@@ -154,8 +157,8 @@ std::optional<WallTime> parse_time(std::string_view text) {
                                                       "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
     const auto month = std::ranges::find(months, text.substr(8, 3));
     if (month == months.end()) return std::nullopt;
-    return make_time(number(text.substr(12, 4)), static_cast<int>(month - months.begin()) + 1, number(text.substr(5, 2)),
-                     text.substr(17, 2), text.substr(20, 2), text.substr(23, 2));
+    return make_time(number(text.substr(12, 4)), static_cast<int>(month - months.begin()) + 1,
+                     number(text.substr(5, 2)), text.substr(17, 2), text.substr(20, 2), text.substr(23, 2));
   }
   return std::nullopt;
 }
@@ -166,9 +169,10 @@ Parsed<SignatureParts> interpret(RawSignature raw, bool is_presigned) {
   std::array<std::string*, 5> elements{&parts.access_key_id, &parts.scope_date, &parts.region, &parts.service,
                                        &parts.terminator};
   if (std::ranges::count(raw.credential, '/') != elements.size() - 1) {
-    return incomplete(fmt::format("Credential must have exactly 5 slash-delimited elements, e.g. "
-                                  "keyid/date/region/service/term, got '{}'",
-                                  raw.credential));
+    return incomplete(
+        fmt::format("Credential must have exactly 5 slash-delimited elements, e.g. "
+                    "keyid/date/region/service/term, got '{}'",
+                    raw.credential));
   }
   std::string_view rest = raw.credential;
   for (std::string* element : elements) *element = take_until(rest, "/");
@@ -177,9 +181,10 @@ Parsed<SignatureParts> interpret(RawSignature raw, bool is_presigned) {
   }
   const std::optional<WallTime> time = parse_time(raw.date);
   if (!time) {
-    return incomplete(fmt::format("Date must be in ISO-8601 'basic format'. Got '{}'. See "
-                                  "http://en.wikipedia.org/wiki/ISO_8601",
-                                  raw.date));
+    return incomplete(
+        fmt::format("Date must be in ISO-8601 'basic format'. Got '{}'. See "
+                    "http://en.wikipedia.org/wiki/ISO_8601",
+                    raw.date));
   }
   if (is_presigned && !raw.expires.empty()) {
     const std::optional<int> expires = number(raw.expires);
@@ -220,9 +225,8 @@ std::optional<std::string> time_problem(const SignatureParts& parts, WallTime no
 }
 
 bool is_region(std::string_view text) {
-  return !text.empty() && text.size() <= region_characters_max && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-';
-  });
+  return !text.empty() && text.size() <= region_characters_max &&
+         std::ranges::all_of(text, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-'; });
 }
 
 // Each failing part of the scope has its sentence.
@@ -244,7 +248,8 @@ std::string scope_problems(const SignatureParts& parts) {
   }
   const std::string_view request_date = std::string_view(parts.iso_time).substr(0, 8);
   if (parts.scope_date != request_date) {
-    add(fmt::format("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{}' != "
+    add(
+        fmt::format("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: '{}' != "
                     "'{}', from '{}'.",
                     parts.scope_date, request_date, parts.date_header));
   }

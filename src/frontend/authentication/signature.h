@@ -17,15 +17,15 @@ inline constexpr seconds presigned_expiry_max{604'800};
 
 struct SignatureParts {
   std::string access_key_id;
-  std::string scope_date;      // as the credential has it
+  std::string scope_date;  // as the credential has it
   std::string region;
   std::string service;
   std::string terminator;
   std::string signed_headers;  // "a;b;c"
   std::string signature;
-  std::string date_header;     // as sent: X-Amz-Date, or Date
-  WallTime time;               // the same, parsed
-  std::string iso_time;        // the same in ISO basic form; its first eight characters are the date
+  std::string date_header;  // as sent: X-Amz-Date, or Date
+  WallTime time;            // the same, parsed
+  std::string iso_time;     // the same in ISO basic form; its first eight characters are the date
   bool is_presigned = false;
   seconds valid_for = clock_skew_max;  // after `time`
 };

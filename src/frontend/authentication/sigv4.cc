@@ -57,8 +57,10 @@ std::string normalized_path(std::string_view path) {
   std::vector<std::string_view> segments;
   for_each_part(path, '/', [&](std::string_view segment) {
     if (segment.empty() || segment == ".") return;
-    if (segment != "..") segments.push_back(segment);
-    else if (!segments.empty()) segments.pop_back();
+    if (segment != "..")
+      segments.push_back(segment);
+    else if (!segments.empty())
+      segments.pop_back();
   });
   if (segments.empty()) return "/";
   std::string out;
@@ -103,7 +105,8 @@ std::string percent_decoded(std::string_view text) {
   std::string out;
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool is_escape = text[i] == '%' && i + 2 < text.size() && hex_value(text[i + 1]) >= 0 && hex_value(text[i + 2]) >= 0;
+    const bool is_escape =
+        text[i] == '%' && i + 2 < text.size() && hex_value(text[i + 1]) >= 0 && hex_value(text[i + 2]) >= 0;
     if (is_escape) {
       out += static_cast<char>(hex_value(text[i + 1]) << 4 | hex_value(text[i + 2]));
       i += 2;

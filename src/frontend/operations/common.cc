@@ -13,7 +13,8 @@ ApiResult<std::string> addressed_stream(const OperationCall& call, const std::op
     return std::string(*name);
   }
   const auto parsed = model::parse_stream_arn(*arn);
-  if (!parsed) return std::unexpected(kinesis::errors::stream_not_addressed());  // validation has let no such text pass
+  // The model's pattern lets more pass than can be the ARN of a stream.
+  if (!parsed) return std::unexpected(kinesis::errors::stream_not_found(*arn, call.identity.account));
   if (parsed->account != call.identity.account) {
     const std::string principal = "arn:" + std::string(parsed->partition) + ":iam::" + call.identity.account + ":user/" +
                                   call.identity.access_key_id;
@@ -23,7 +24,7 @@ ApiResult<std::string> addressed_stream(const OperationCall& call, const std::op
   if (name && *name != parsed->name) {
     return std::unexpected(kinesis::errors::stream_name_and_arn_disagree(*name, *arn));
   }
-  if (parsed->region != call.identity.region) {
+  if (parsed->region != call.identity.region || parsed->partition != model::partition_of(parsed->region)) {
     return std::unexpected(kinesis::errors::stream_not_found(parsed->name, call.identity.account));
   }
   return std::string(parsed->name);

@@ -11,10 +11,9 @@ struct AddTagsToStreamInput {
   std::optional<std::string_view> stream_arn;
 };
 template <>
-inline constexpr auto definition_of<AddTagsToStreamInput> =
-    shape("AddTagsToStreamInput",
-          member<&AddTagsToStreamInput::tags>("Tags", constraint::required(constraint::tag_map)),
-          member<&AddTagsToStreamInput::stream_name>("StreamName", constraint::stream_name),
-          member<&AddTagsToStreamInput::stream_arn>("StreamARN", constraint::stream_arn));
+inline constexpr auto definition_of<AddTagsToStreamInput> = shape(
+    "AddTagsToStreamInput", member<&AddTagsToStreamInput::tags>("Tags", constraint::required(constraint::tag_map)),
+    member<&AddTagsToStreamInput::stream_name>("StreamName", constraint::stream_name),
+    member<&AddTagsToStreamInput::stream_arn>("StreamARN", constraint::stream_arn));
 
 }  // namespace weir::kinesis

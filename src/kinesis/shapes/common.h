@@ -59,8 +59,7 @@ template <>
 inline constexpr auto definition_of<Shard> =
     shape("Shard", member<&Shard::shard_id>("ShardId"), member<&Shard::parent_shard_id>("ParentShardId"),
           member<&Shard::adjacent_parent_shard_id>("AdjacentParentShardId"),
-          member<&Shard::hash_key_range>("HashKeyRange"),
-          member<&Shard::sequence_number_range>("SequenceNumberRange"));
+          member<&Shard::hash_key_range>("HashKeyRange"), member<&Shard::sequence_number_range>("SequenceNumberRange"));
 
 struct ChildShard {
   std::string shard_id;
@@ -76,9 +75,8 @@ struct StreamModeDetails {
   std::optional<Choice<StreamMode>> stream_mode;
 };
 template <>
-inline constexpr auto definition_of<StreamModeDetails> =
-    shape("StreamModeDetails",
-          member<&StreamModeDetails::stream_mode>("StreamMode", constraint::required(constraint::none)));
+inline constexpr auto definition_of<StreamModeDetails> = shape(
+    "StreamModeDetails", member<&StreamModeDetails::stream_mode>("StreamMode", constraint::required(constraint::none)));
 
 struct EnhancedMetrics {
   std::vector<std::string> shard_level_metrics;

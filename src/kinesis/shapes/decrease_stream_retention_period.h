@@ -1,4 +1,5 @@
-// DecreaseStreamRetentionPeriod: keeps records for less time (API reference §3.4). The range is checked by the operation.
+// DecreaseStreamRetentionPeriod: keeps records for less time (API reference §3.4). The range is checked by the
+// operation.
 #pragma once
 
 #include "kinesis/shapes/common.h"

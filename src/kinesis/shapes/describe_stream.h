@@ -32,18 +32,15 @@ struct StreamDescription {
   std::optional<std::string> key_id;
 };
 template <>
-inline constexpr auto definition_of<StreamDescription> =
-    shape("StreamDescription", member<&StreamDescription::stream_name>("StreamName"),
-          member<&StreamDescription::stream_arn>("StreamARN"),
-          member<&StreamDescription::stream_status>("StreamStatus"),
-          member<&StreamDescription::stream_mode_details>("StreamModeDetails"),
-          member<&StreamDescription::shards>("Shards"),
-          member<&StreamDescription::has_more_shards>("HasMoreShards"),
-          member<&StreamDescription::retention_period_hours>("RetentionPeriodHours"),
-          member<&StreamDescription::stream_creation_timestamp>("StreamCreationTimestamp"),
-          member<&StreamDescription::enhanced_monitoring>("EnhancedMonitoring"),
-          member<&StreamDescription::encryption_type>("EncryptionType"),
-          member<&StreamDescription::key_id>("KeyId"));
+inline constexpr auto definition_of<StreamDescription> = shape(
+    "StreamDescription", member<&StreamDescription::stream_name>("StreamName"),
+    member<&StreamDescription::stream_arn>("StreamARN"), member<&StreamDescription::stream_status>("StreamStatus"),
+    member<&StreamDescription::stream_mode_details>("StreamModeDetails"), member<&StreamDescription::shards>("Shards"),
+    member<&StreamDescription::has_more_shards>("HasMoreShards"),
+    member<&StreamDescription::retention_period_hours>("RetentionPeriodHours"),
+    member<&StreamDescription::stream_creation_timestamp>("StreamCreationTimestamp"),
+    member<&StreamDescription::enhanced_monitoring>("EnhancedMonitoring"),
+    member<&StreamDescription::encryption_type>("EncryptionType"), member<&StreamDescription::key_id>("KeyId"));
 
 struct DescribeStreamOutput {
   StreamDescription stream_description;

@@ -31,9 +31,8 @@ struct Record {
 template <>
 inline constexpr auto definition_of<Record> =
     shape("Record", member<&Record::sequence_number>("SequenceNumber"),
-          member<&Record::approximate_arrival_timestamp>("ApproximateArrivalTimestamp"),
-          member<&Record::data>("Data"), member<&Record::partition_key>("PartitionKey"),
-          member<&Record::encryption_type>("EncryptionType"));
+          member<&Record::approximate_arrival_timestamp>("ApproximateArrivalTimestamp"), member<&Record::data>("Data"),
+          member<&Record::partition_key>("PartitionKey"), member<&Record::encryption_type>("EncryptionType"));
 
 struct GetRecordsOutput {
   std::vector<Record> records;

@@ -23,10 +23,9 @@ struct ShardFilter {
   std::optional<WallTime> timestamp;
 };
 template <>
-inline constexpr auto definition_of<ShardFilter> =
-    shape("ShardFilter", member<&ShardFilter::type>("Type", constraint::required(constraint::none)),
-          member<&ShardFilter::shard_id>("ShardId", constraint::shard_id),
-          member<&ShardFilter::timestamp>("Timestamp"));
+inline constexpr auto definition_of<ShardFilter> = shape(
+    "ShardFilter", member<&ShardFilter::type>("Type", constraint::required(constraint::none)),
+    member<&ShardFilter::shard_id>("ShardId", constraint::shard_id), member<&ShardFilter::timestamp>("Timestamp"));
 
 struct ListShardsInput {
   std::optional<std::int32_t> max_results;

@@ -37,10 +37,9 @@ struct ListStreamsOutput {
   std::vector<StreamSummary> stream_summaries;  // in the order of stream_names
 };
 template <>
-inline constexpr auto definition_of<ListStreamsOutput> =
-    shape("ListStreamsOutput", member<&ListStreamsOutput::stream_names>("StreamNames"),
-          member<&ListStreamsOutput::has_more_streams>("HasMoreStreams"),
-          member<&ListStreamsOutput::next_token>("NextToken"),
-          member<&ListStreamsOutput::stream_summaries>("StreamSummaries"));
+inline constexpr auto definition_of<ListStreamsOutput> = shape(
+    "ListStreamsOutput", member<&ListStreamsOutput::stream_names>("StreamNames"),
+    member<&ListStreamsOutput::has_more_streams>("HasMoreStreams"), member<&ListStreamsOutput::next_token>("NextToken"),
+    member<&ListStreamsOutput::stream_summaries>("StreamSummaries"));
 
 }  // namespace weir::kinesis

@@ -15,16 +15,15 @@ struct PutRecordInput {
   std::optional<bool> dry_run;
 };
 template <>
-inline constexpr auto definition_of<PutRecordInput> =
-    shape("PutRecordInput",
-          member<&PutRecordInput::sequence_number_for_ordering>("SequenceNumberForOrdering",
-                                                                constraint::sequence_number),
-          member<&PutRecordInput::partition_key>("PartitionKey", constraint::required(constraint::partition_key)),
-          member<&PutRecordInput::explicit_hash_key>("ExplicitHashKey", constraint::hash_key),
-          member<&PutRecordInput::data>("Data", constraint::required(constraint::record_data)),
-          member<&PutRecordInput::stream_name>("StreamName", constraint::stream_name),
-          member<&PutRecordInput::stream_arn>("StreamARN", constraint::stream_arn),
-          member<&PutRecordInput::dry_run>("DryRun"));
+inline constexpr auto definition_of<PutRecordInput> = shape(
+    "PutRecordInput",
+    member<&PutRecordInput::sequence_number_for_ordering>("SequenceNumberForOrdering", constraint::sequence_number),
+    member<&PutRecordInput::partition_key>("PartitionKey", constraint::required(constraint::partition_key)),
+    member<&PutRecordInput::explicit_hash_key>("ExplicitHashKey", constraint::hash_key),
+    member<&PutRecordInput::data>("Data", constraint::required(constraint::record_data)),
+    member<&PutRecordInput::stream_name>("StreamName", constraint::stream_name),
+    member<&PutRecordInput::stream_arn>("StreamARN", constraint::stream_arn),
+    member<&PutRecordInput::dry_run>("DryRun"));
 
 struct PutRecordOutput {
   std::string shard_id;

@@ -14,12 +14,11 @@ struct PutRecordsRequestEntry {
   std::optional<BytesView> data;
 };
 template <>
-inline constexpr auto definition_of<PutRecordsRequestEntry> =
-    shape("PutRecordsRequestEntry",
-          member<&PutRecordsRequestEntry::partition_key>("PartitionKey",
-                                                         constraint::required(constraint::partition_key)),
-          member<&PutRecordsRequestEntry::explicit_hash_key>("ExplicitHashKey", constraint::hash_key),
-          member<&PutRecordsRequestEntry::data>("Data", constraint::required(constraint::record_data)));
+inline constexpr auto definition_of<PutRecordsRequestEntry> = shape(
+    "PutRecordsRequestEntry",
+    member<&PutRecordsRequestEntry::partition_key>("PartitionKey", constraint::required(constraint::partition_key)),
+    member<&PutRecordsRequestEntry::explicit_hash_key>("ExplicitHashKey", constraint::hash_key),
+    member<&PutRecordsRequestEntry::data>("Data", constraint::required(constraint::record_data)));
 
 struct PutRecordsInput {
   std::optional<std::vector<PutRecordsRequestEntry>> records;
@@ -28,12 +27,11 @@ struct PutRecordsInput {
   std::optional<bool> dry_run;
 };
 template <>
-inline constexpr auto definition_of<PutRecordsInput> =
-    shape("PutRecordsInput",
-          member<&PutRecordsInput::records>("Records", constraint::required(constraint::record_entries)),
-          member<&PutRecordsInput::stream_name>("StreamName", constraint::stream_name),
-          member<&PutRecordsInput::stream_arn>("StreamARN", constraint::stream_arn),
-          member<&PutRecordsInput::dry_run>("DryRun"));
+inline constexpr auto definition_of<PutRecordsInput> = shape(
+    "PutRecordsInput", member<&PutRecordsInput::records>("Records", constraint::required(constraint::record_entries)),
+    member<&PutRecordsInput::stream_name>("StreamName", constraint::stream_name),
+    member<&PutRecordsInput::stream_arn>("StreamARN", constraint::stream_arn),
+    member<&PutRecordsInput::dry_run>("DryRun"));
 
 struct PutRecordsResultEntry {
   std::optional<std::string_view> sequence_number;
@@ -44,8 +42,7 @@ struct PutRecordsResultEntry {
 template <>
 inline constexpr auto definition_of<PutRecordsResultEntry> =
     shape("PutRecordsResultEntry", member<&PutRecordsResultEntry::sequence_number>("SequenceNumber"),
-          member<&PutRecordsResultEntry::shard_id>("ShardId"),
-          member<&PutRecordsResultEntry::error_code>("ErrorCode"),
+          member<&PutRecordsResultEntry::shard_id>("ShardId"), member<&PutRecordsResultEntry::error_code>("ErrorCode"),
           member<&PutRecordsResultEntry::error_message>("ErrorMessage"));
 
 struct PutRecordsOutput {

@@ -12,12 +12,11 @@ struct SplitShardInput {
   std::optional<std::string_view> stream_arn;
 };
 template <>
-inline constexpr auto definition_of<SplitShardInput> =
-    shape("SplitShardInput",
-          member<&SplitShardInput::new_starting_hash_key>("NewStartingHashKey",
-                                                          constraint::required(constraint::hash_key)),
-          member<&SplitShardInput::stream_name>("StreamName", constraint::stream_name),
-          member<&SplitShardInput::shard_to_split>("ShardToSplit", constraint::required(constraint::shard_id)),
-          member<&SplitShardInput::stream_arn>("StreamARN", constraint::stream_arn));
+inline constexpr auto definition_of<SplitShardInput> = shape(
+    "SplitShardInput",
+    member<&SplitShardInput::new_starting_hash_key>("NewStartingHashKey", constraint::required(constraint::hash_key)),
+    member<&SplitShardInput::stream_name>("StreamName", constraint::stream_name),
+    member<&SplitShardInput::shard_to_split>("ShardToSplit", constraint::required(constraint::shard_id)),
+    member<&SplitShardInput::stream_arn>("StreamARN", constraint::stream_arn));
 
 }  // namespace weir::kinesis
