@@ -69,10 +69,10 @@ checks: install-test ## Layers, banned calls, sizes, words, generated documents
 	@scripts/run-tests.py checks
 
 .PHONY: bench
-bench: install ## Weir beside kinesalite, kinesis-local, Redis and nginx; writes docs/performance.md (QUICK=1: short)
+bench: build ## Weir beside kinesalite, kinesis-local, Redis and nginx; writes docs/performance.md (QUICK=1: short)
 	@scripts/install-dependencies.sh dependencies test-dependencies bench-dependencies
 	@scripts/install-clients.sh tests bench
-	@scripts/build.sh bench
+	@scripts/build.sh bench weir-bench
 	@build/clients/python/bin/python bench/run.py $(if $(QUICK),--quick) $(ARGS)
 
 .PHONY: lint

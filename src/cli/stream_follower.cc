@@ -32,7 +32,6 @@ env::Task<Result<void>> StreamFollower::run() {
     co_return std::unexpected(to_error(std::move(listed.error())));
   }
   while (!is_done() && !client_.interrupt().is_requested()) {
-    start_ready_shards();
     const auto next = next_due();
     if (next == shards_.end()) {
       co_return fail(ErrorCode::corrupt, "the server says of each shard that another one is its parent");
@@ -49,8 +48,12 @@ env::Task<StreamFollower::Outcome> StreamFollower::list_first_shards() {
     auto listed = co_await list_shards(options_.from_start ? kinesis::ShardFilterType::from_trim_horizon
                                                            : kinesis::ShardFilterType::at_latest);
     if (listed) {
-      for (const kinesis::Shard& shard : *listed) add(shard.shard_id, parents_of(shard), !options_.from_start);
-      if (!shards_.empty()) co_return Outcome();
+      add_newer(*listed);
+      if (!shards_.empty()) {
+        for (auto& [id, shard] : shards_) shard.from_latest = !options_.from_start;
+        newest_at_first_ = shards_.rbegin()->first;
+        co_return Outcome();
+      }
     } else if (listed.error().code != ApiErrorCode::resource_in_use) {
       co_return std::unexpected(std::move(listed.error()));
     }
@@ -80,20 +83,33 @@ env::Task<std::expected<std::vector<kinesis::Shard>, CallError>> StreamFollower:
   co_return shards;
 }
 
-void StreamFollower::add(const std::string& id, std::vector<std::string> parents, bool from_latest) {
+// `parents` that are not known yet will be: as children of shards that are being read.
+void StreamFollower::add(const std::string& id, std::vector<std::string> parents) {
+  if (ended_.contains(id)) return;
   const auto [shard, is_new] = shards_.try_emplace(id, core_);
   if (!is_new) return;
+  std::erase_if(parents, [this](const std::string& parent) { return ended_.contains(parent); });
   shard->second.parents = std::move(parents);
-  shard->second.from_latest = from_latest;
 }
 
-// A parent that is not among the shards has been read to its end, or was gone before we came.
-void StreamFollower::start_ready_shards() {
-  for (auto& [id, shard] : shards_) {
-    if (shard.is_reading) continue;
-    shard.is_reading =
-        std::ranges::none_of(shard.parents, [&](const std::string& parent) { return shards_.contains(parent); });
+// A parent that is not listed is gone, and all its records with it.
+void StreamFollower::add_newer(const std::vector<kinesis::Shard>& listed) {
+  std::set<std::string_view> known;
+  for (const kinesis::Shard& shard : listed) known.insert(shard.shard_id);
+  for (const auto& [id, shard] : shards_) known.insert(id);
+  for (const kinesis::Shard& shard : listed) {
+    if (shard.shard_id <= newest_at_first_) continue;
+    std::vector<std::string> parents = parents_of(shard);
+    std::erase_if(parents, [&](const std::string& parent) { return !known.contains(parent); });
+    add(shard.shard_id, std::move(parents));
   }
+}
+
+// The shard has been read to its end: nobody waits for it any longer.
+void StreamFollower::finish(Shards::iterator shard) {
+  const auto ended = ended_.insert(shard->first).first;
+  shards_.erase(shard);
+  for (auto& [id, other] : shards_) std::erase(other.parents, *ended);
 }
 
 bool StreamFollower::is_done() const noexcept {
@@ -105,7 +121,7 @@ bool StreamFollower::is_done() const noexcept {
 StreamFollower::Shards::iterator StreamFollower::next_due() {
   auto earliest = shards_.end();
   for (auto shard = shards_.begin(); shard != shards_.end(); ++shard) {
-    if (!shard->second.is_reading) continue;
+    if (!shard->second.parents.empty()) continue;
     if (earliest == shards_.end() || shard->second.due < earliest->second.due) earliest = shard;
   }
   return earliest;
@@ -179,9 +195,9 @@ env::Task<Result<void>> StreamFollower::take(Shards::iterator shard, const kines
     co_return Result<void>();
   }
   if (output.child_shards) {
-    for (const kinesis::ChildShard& child : *output.child_shards) add(child.shard_id, child.parent_shards, false);
+    for (const kinesis::ChildShard& child : *output.child_shards) add(child.shard_id, child.parent_shards);
   }
-  shards_.erase(shard);
+  finish(shard);
   co_return Result<void>();
 }
 
@@ -202,17 +218,15 @@ env::Task<StreamFollower::Outcome> StreamFollower::recover(Shards::iterator shar
   co_return co_await look_for_successors(shard, std::move(error));
 }
 
-// The stream was deleted, or retention has taken the shard with all that it held. In that case its children go on.
+// The stream was deleted, or retention has taken the shard with all that it held, perhaps some of its descendants too.
+// In that case those that are left go on.
 env::Task<StreamFollower::Outcome> StreamFollower::look_for_successors(Shards::iterator shard, CallError error) {
   auto listed = co_await list_shards(kinesis::ShardFilterType::from_trim_horizon);
   if (!listed) co_return std::unexpected(std::move(listed.error()));
   const auto is_it = [&](const kinesis::Shard& other) { return other.shard_id == shard->first; };
   if (std::ranges::any_of(*listed, is_it)) co_return std::unexpected(std::move(error));
-  for (const kinesis::Shard& other : *listed) {
-    std::vector<std::string> parents = parents_of(other);
-    if (std::ranges::find(parents, shard->first) != parents.end()) add(other.shard_id, std::move(parents), false);
-  }
-  shards_.erase(shard);
+  finish(shard);
+  add_newer(*listed);
   co_return Outcome();
 }
 

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,7 +36,7 @@ struct FollowOptions {
   bool until_caught_up = false;  // end once every shard has been read to its tip
 };
 
-// Belongs to its client's core. The memory it takes follows the number of shards open, and one answer of GetRecords.
+// Belongs to its client's core. The memory it takes: one answer of GetRecords, and a name for each shard it has met.
 class StreamFollower {
  public:
   // What is passed by reference outlives the follower. The client should have endless patience.
@@ -49,9 +50,8 @@ class StreamFollower {
   struct ShardState {
     explicit ShardState(env::Core& core) noexcept : backoff(core) {}
 
-    std::vector<std::string> parents;
-    bool from_latest = false;  // start at the tip instead of at the beginning
-    bool is_reading = false;   // otherwise it waits for its parents
+    std::vector<std::string> parents;  // that are still to be read to their end before this one is begun
+    bool from_latest = false;          // start at the tip instead of at the beginning
     bool is_caught_up = false;
     std::string iterator;          // empty: to be got
     bool iterator_is_new = false;  // it has not been used with success
@@ -67,8 +67,9 @@ class StreamFollower {
   [[nodiscard]] env::Task<Outcome> list_first_shards();
   [[nodiscard]] env::Task<std::expected<std::vector<kinesis::Shard>, CallError>> list_shards(
       kinesis::ShardFilterType filter);
-  void add(const std::string& id, std::vector<std::string> parents, bool from_latest);
-  void start_ready_shards();
+  void add(const std::string& id, std::vector<std::string> parents);
+  void add_newer(const std::vector<kinesis::Shard>& listed);
+  void finish(Shards::iterator shard);
   [[nodiscard]] bool is_done() const noexcept;
   [[nodiscard]] Shards::iterator next_due();
 
@@ -82,7 +83,10 @@ class StreamFollower {
   env::Core& core_;
   RecordSink& sink_;
   FollowOptions options_;
-  Shards shards_;  // that are being read or will be; what has been read to its end is gone
+  Shards shards_;                             // that are being read or will be
+  std::set<std::string, std::less<>> ended_;  // that were read to their end
+  std::string
+      newest_at_first_;  // the highest id of the first listing: what is above it was made since, and is to be read
 };
 
 }  // namespace weir::cli

@@ -149,6 +149,9 @@ CommandResult Directory::check_quotas(const CreateStreamCommand& command) const 
 env::Task<CommandResult> Directory::do_create(CreateStreamCommand command) {
   WEIR_ASSERT(command.shard_count >= 1);
   if (find_stream(command.scope, command.name)) co_return refuse({.kind = RefusalKind::stream_exists});
+  const std::uint64_t tags_max = settings_.stream_tags_max.get();
+  if (command.tags.size() > tags_max) co_return refuse({.kind = RefusalKind::too_many_tags, .limit = tags_max});
+  WEIR_CO_CHECK(check_quotas(command));
   if (streams_.size() >= settings_.streams_max.get()) {
     co_return refuse({.kind = RefusalKind::capacity_limit,
                       .current = streams_.size(),
@@ -157,9 +160,6 @@ env::Task<CommandResult> Directory::do_create(CreateStreamCommand command) {
                       .reason = "directory.streams_max is reached"});
   }
   WEIR_CO_CHECK(check_capacity(command.shard_count));
-  const std::uint64_t tags_max = settings_.stream_tags_max.get();
-  if (command.tags.size() > tags_max) co_return refuse({.kind = RefusalKind::too_many_tags, .limit = tags_max});
-  WEIR_CO_CHECK(check_quotas(command));
 
   const StreamId id{next_stream_.next};
   auto stream = std::make_shared<Stream>();

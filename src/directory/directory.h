@@ -95,7 +95,7 @@ class Directory {
 
   // Commands. Refusals that each can have besides `unavailable` are listed in the order in which they are checked.
 
-  // stream_exists, capacity_limit, too_many_tags, creating_limit, on_demand_limit, shard_limit.
+  // stream_exists, too_many_tags, creating_limit, on_demand_limit, shard_limit, capacity_limit.
   [[nodiscard]] env::Task<CommandResult> create_stream(CreateStreamCommand command);
   // stream_not_found, stream_not_active.
   [[nodiscard]] env::Task<CommandResult> delete_stream(StreamScope scope, std::string name);

@@ -67,6 +67,13 @@ void close(Shard& shard, WallTime closed, std::vector<ShardIndex> children) {
   shard.children = std::move(children);
 }
 
+// `closed`, but after the end of the shard's own parents though the clock has stepped back since: the lives of one key's
+// shards follow one another, and parents expire before their children.
+WallTime close_time(const Stream& stream, const Shard& shard, WallTime closed) noexcept {
+  const Shard* parent = shard.parent ? stream.find_shard(*shard.parent) : nullptr;
+  return parent != nullptr && parent->closed ? std::max(closed, *parent->closed + milliseconds(1)) : closed;
+}
+
 model::HashRange range_of(const Shard& shard) { return {shard.first_hash, shard.last_hash}; }
 
 }  // namespace
@@ -113,6 +120,7 @@ StreamState complete_split(const StreamState& state, WallTime closed, LanePlacem
   const auto& change = pending_of<SplitChange>(state);
   Edit edit(state);
   const Shard parent = edit.shard(change.shard);
+  closed = close_time(edit.stream, parent, closed);
   const WallTime created = child_creation_time(parent.created, closed);
   const auto [lower, upper] = model::split_at(range_of(parent), change.key);
   const ShardIndex lower_child = edit.add(lower, created, lanes.place(), parent.index, std::nullopt);
@@ -126,6 +134,7 @@ StreamState complete_merge(const StreamState& state, WallTime closed, LanePlacem
   Edit edit(state);
   const Shard parent = edit.shard(change.shard);
   const Shard adjacent = edit.shard(change.adjacent);
+  closed = std::max(close_time(edit.stream, parent, closed), close_time(edit.stream, adjacent, closed));
   const WallTime created = child_creation_time(std::max(parent.created, adjacent.created), closed);
   const ShardIndex child =
       edit.add(model::join(range_of(parent), range_of(adjacent)), created, lanes.place(), parent.index, adjacent.index);

@@ -220,10 +220,7 @@ env::Task<void> JournalImpl::prepare_next() {
 
 // A new segment full of zeros, of a number never used before. With little room left, a small one.
 env::Task<Result<JournalImpl::PreparedSegment>> JournalImpl::create_segment() {
-  while (!abandoned_.empty()) {
-    WEIR_CO_CHECK(co_await store_->remove(abandoned_.back()));
-    abandoned_.pop_back();
-  }
+  WEIR_CO_CHECK(co_await remove_abandoned());
   std::uint64_t capacity = next_capacity_bytes_;
   if (const auto enough = co_await check_space(capacity); !enough) {
     if (enough.error().code != ErrorCode::no_space) co_return std::unexpected(enough.error());
@@ -238,6 +235,14 @@ env::Task<Result<JournalImpl::PreparedSegment>> JournalImpl::create_segment() {
   next_capacity_bytes_ = std::min(capacity * 2, options_.segment_bytes);
   if (metrics_ != nullptr) metrics_->segments_created.add();
   co_return PreparedSegment{number, capacity};
+}
+
+env::Task<Result<void>> JournalImpl::remove_abandoned() {
+  while (!abandoned_.empty()) {
+    WEIR_CO_CHECK(co_await store_->remove(abandoned_.front()));
+    abandoned_.erase(abandoned_.begin());
+  }
+  co_return Result<void>{};
 }
 
 env::Task<void> JournalImpl::seal_in_background() {
@@ -293,24 +298,22 @@ env::Task<Result<void>> JournalImpl::recover() {
 // What the failed write left behind the tail is overwritten by the footer or cut off, and the next segment's header
 // says where this one ends. Nothing is read back: after a failed sync the page cache is no witness.
 env::Task<Result<void>> JournalImpl::recover_locked() {
-  SegmentPointer doubtful;
-  if (current_ != nullptr && current_->is_empty()) {
-    doubtful = std::exchange(current_, nullptr);
-    segments_.erase(doubtful->number());
-  } else if (current_ != nullptr) {
-    unsealed_.push_back(std::exchange(current_, nullptr));
+  if (const SegmentPointer current = std::exchange(current_, nullptr); current != nullptr) {
+    if (current->is_empty()) {
+      // Its first batch is in doubt, there is nothing to seal. It is gone before the segment after the next one exists,
+      // and until then the next one's header says that it holds nothing.
+      segments_.erase(current->number());
+      abandoned_.push_back(current->number());
+    } else {
+      unsealed_.push_back(current);
+    }
   }
   WEIR_CO_CHECK(co_await seal_pending());
   while (is_preparing_) co_await changed_.wait();
   auto rolled = co_await roll();
-  if (doubtful != nullptr) abandoned_.push_back(doubtful->number());
   if (rolled || rolled.error().code != ErrorCode::no_space) co_return rolled;
   // Without room for a new segment the lane refuses commits until there is some. Nothing may be left in doubt, though.
-  while (!abandoned_.empty()) {
-    WEIR_CO_CHECK(co_await store_->remove(abandoned_.back()));
-    abandoned_.pop_back();
-  }
-  co_return Result<void>{};
+  co_return co_await remove_abandoned();
 }
 
 JournalStatistics JournalImpl::statistics() const noexcept {

@@ -78,6 +78,7 @@ class JournalImpl final : public Journal {
   [[nodiscard]] env::Task<Result<void>> check_space(std::uint64_t bytes);
   [[nodiscard]] env::Task<Result<PreparedSegment>> take_prepared();
   [[nodiscard]] env::Task<Result<PreparedSegment>> create_segment();
+  [[nodiscard]] env::Task<Result<void>> remove_abandoned();
   [[nodiscard]] env::Task<void> prepare_next();
   [[nodiscard]] env::Task<Result<void>> seal_pending();
   [[nodiscard]] env::Task<Result<void>> seal(SegmentPointer segment);

@@ -2,8 +2,8 @@
 // nothing that anyone will see can be lost.
 //
 // No opening ever appends to a segment that an earlier one wrote. Recovery ends the segment that was open: it takes the
-// batches that count (BatchScanner), writes the last of them again together with a footer behind it, in one durable
-// write, and cuts the rest off. The last batch is written again because it may only be in the page cache, and after a
+// batches that count (BatchScanner), writes the last of them again together with a footer behind it, durably, and cuts
+// the rest off. The last batch is written again because it may only be in the page cache, and after a
 // failed fsync of an earlier process even in a page that counts as clean. Everything before it was durable when it was
 // written. docs/decisions/0010-seal-at-open.md has the reasons.
 #pragma once

@@ -49,8 +49,8 @@ struct PreparedFooter {
 
 // Makes the segment end behind its footer, durably: first `rewrite` (the bytes that lie directly before the tail, or
 // none) and the footer without its trailer, then the trailer, then a cut. So a trailer vouches for nothing that could
-// still be lost, wherever the file happens to end. Marks `segment` sealed. After an error it may be tried again with the
-// same bytes: they are written anew, not only synced. Errors: io, no_space, fenced.
+// still be lost, wherever the file happens to end. Marks `segment` sealed. After an error it may be tried again with
+// the same bytes: they are written anew, not only synced. Errors: io, no_space, fenced.
 [[nodiscard]] env::Task<Result<void>> write_footer(SegmentStore& store, Segment& segment, const PreparedFooter& footer,
                                                    BytesView rewrite);
 

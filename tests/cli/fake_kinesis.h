@@ -32,6 +32,8 @@ struct FakeRecord {
 };
 
 struct FakeShard {
+  unsigned low = 0;  // the hashes that belong to it, up to and with `high`
+  unsigned high = 255;
   std::vector<std::string> parents;
   std::vector<std::string> children;  // of a closed shard
   std::vector<FakeRecord> records;    // a record's number is its place, from 1
@@ -39,13 +41,12 @@ struct FakeShard {
   [[nodiscard]] bool is_closed() const { return !children.empty(); }
 };
 
-// One stream, "here". A key belongs to the open shard at the sum of its bytes modulo their number: a key may change
-// its shard at a split and at a merge, but only for a child of the one it was in when there are at most two.
+// One stream, "here", with one shard at first. Hashes have eight bits.
 class FakeKinesis final : public net::HttpHandler {
  public:
   using Reply = std::expected<std::string, kinesis::ApiError>;
 
-  explicit FakeKinesis(env::Core& core) : core_(core) { static_cast<void>(add_shard({})); }
+  explicit FakeKinesis(env::Core& core) : core_(core) { static_cast<void>(add_shard({}, 0, 255)); }
 
   // Listens on port 4567 of loopback; again after stop().
   [[nodiscard]] env::Task<void> start() {
@@ -59,26 +60,33 @@ class FakeKinesis final : public net::HttpHandler {
   }
 
   void put(const std::string& partition_key, const std::string& data) {
-    unsigned sum = 0;
-    for (const char c : partition_key) sum += static_cast<unsigned char>(c);
-    const std::vector<std::string> open = open_shards();
-    shards.at(open[sum % open.size()]).records.push_back({partition_key, data, core_.wall_now()});
+    unsigned hash = 0;
+    for (const char c : partition_key) hash = (hash * 31 + static_cast<unsigned char>(c)) * 97 % 256;
+    for (auto& [id, shard] : shards) {
+      if (shard.is_closed() || hash < shard.low || hash > shard.high) continue;
+      shard.records.push_back({partition_key, data, core_.wall_now()});
+    }
   }
   void split(const std::string& shard_id) {
-    std::string first = add_shard({shard_id});
-    std::string second = add_shard({shard_id});
+    const auto [low, high] = std::pair(shards.at(shard_id).low, shards.at(shard_id).high);
+    const unsigned middle = (low + high) / 2;
+    std::string first = add_shard({shard_id}, low, middle);
+    std::string second = add_shard({shard_id}, middle + 1, high);
     shards.at(shard_id).children = {std::move(first), std::move(second)};
   }
+  // `other` begins where `shard_id` ends.
   void merge(const std::string& shard_id, const std::string& other) {
-    const std::string child = add_shard({shard_id, other});
+    const std::string child = add_shard({shard_id, other}, shards.at(shard_id).low, shards.at(other).high);
     shards.at(shard_id).children = {child};
     shards.at(other).children = {child};
   }
+  // In the order of their hashes.
   [[nodiscard]] std::vector<std::string> open_shards() const {
     std::vector<std::string> open;
     for (const auto& [id, shard] : shards) {
       if (!shard.is_closed()) open.push_back(id);
     }
+    std::ranges::sort(open, {}, [this](const std::string& id) { return shards.at(id).low; });
     return open;
   }
   // As retention does: the shard and all that it held are gone.
@@ -103,8 +111,10 @@ class FakeKinesis final : public net::HttpHandler {
     Reply reply = std::unexpected(kinesis::errors::unknown_operation());
     std::optional<kinesis::ApiError> failed;
     if (operation && fault) failed = fault(*operation);
-    if (failed) reply = std::unexpected(*failed);
-    else if (operation) reply = serve(*operation, request.body);
+    if (failed)
+      reply = std::unexpected(*failed);
+    else if (operation)
+      reply = serve(*operation, request.body);
     const kinesis::Answer answer = reply ? kinesis::success_answer(*reply, kinesis::Encoding::json)
                                          : kinesis::error_answer(reply.error(), kinesis::ErrorForm::json);
     co_return net::HttpResponse{.status = answer.status, .headers = {}, .body = answer.body};
@@ -140,8 +150,8 @@ class FakeKinesis final : public net::HttpHandler {
   Reply list_shards(const kinesis::ListShardsInput& input) const {
     if (!input.next_token && input.stream_name != "here") return std::unexpected(not_found());
     const std::string token(input.next_token.value_or(""));
-    const bool only_open = token.empty() ? input.shard_filter->type == kinesis::ShardFilterType::at_latest
-                                         : token.starts_with('o');
+    const bool only_open =
+        token.empty() ? input.shard_filter->type == kinesis::ShardFilterType::at_latest : token.starts_with('o');
     kinesis::ListShardsOutput output;
     for (const auto& [id, shard] : shards) {
       if ((!token.empty() && id <= token.substr(1)) || (only_open && shard.is_closed())) continue;
@@ -172,8 +182,8 @@ class FakeKinesis final : public net::HttpHandler {
         break;
       case ShardIteratorType::at_sequence_number: return std::unexpected(kinesis::errors::iterator_invalid());
       case ShardIteratorType::at_timestamp:
-        const auto first = std::ranges::find_if(
-            records, [&](const FakeRecord& record) { return record.arrival >= *input.timestamp; });
+        const auto first =
+            std::ranges::find_if(records, [&](const FakeRecord& record) { return record.arrival >= *input.timestamp; });
         position = static_cast<std::size_t>(first - records.begin());
         break;
     }
@@ -242,9 +252,12 @@ class FakeKinesis final : public net::HttpHandler {
   [[nodiscard]] std::string iterator(const std::string& shard_id, std::size_t position) const {
     return fmt::format("{}:{}:{}", shard_id, position, iterator_generation_);
   }
-  std::string add_shard(std::vector<std::string> parents) {
+  std::string add_shard(std::vector<std::string> parents, unsigned low, unsigned high) {
     std::string id = fmt::format("shardId-{:012}", shards_made_++);
-    shards[id].parents = std::move(parents);
+    FakeShard& shard = shards[id];
+    shard.parents = std::move(parents);
+    shard.low = low;
+    shard.high = high;
     return id;
   }
 

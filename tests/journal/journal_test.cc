@@ -241,6 +241,46 @@ TEST(Journal, FullDiskRefusesCommitsAndStillReadsAndTrims) {
       &disk);
 }
 
+// The first batch of a segment fails, and there is no room for another segment: recover() succeeds, so the batch must
+// never turn up.
+TEST(Journal, FailedBatchNeverReturnsOnceRecoverSucceededOnAFullDisk) {
+  const SilentLog silent;
+  LaneModel model(5, 2);
+  env::SimulatedDisk disk({.seed = 5});
+  env::Simulation simulation({.seed = 5, .disk = &disk});
+  const env::Outcome outcome = simulation.run_to_outcome([&]() -> env::Task<int> {
+    env::Core& core = simulation.core(0);
+    (void)co_await core.files().sync_directory("/");
+    auto journal = co_await open_or_fail(core, model);
+    co_await core.sleep_for(seconds(1));
+    // The header's sync succeeds, the batch's does not.
+    disk.add_fault({.operation = env::DiskOperation::sync, .fault = env::DiskFault::io_error, .nth = 2});
+    const bool committed = co_await model.commit(*journal);
+    EXPECT_FALSE(committed);
+    disk.set_capacity(disk.used_bytes() - 8 * kibibyte);  // too little even once the failed segment is gone
+    const auto recovered = co_await journal->recover();
+    EXPECT_TRUE(recovered.has_value());
+    model.forget_doubtful();
+    const bool refused = !co_await model.commit(*journal);
+    EXPECT_TRUE(refused);
+    simulation.stop();
+    co_await core.yield();
+    co_return 0;
+  });
+  EXPECT_EQ(outcome, env::Outcome::crashed);
+  disk.crash(env::CrashMode::process);
+  disk.clear_faults();
+  disk.set_capacity(gibibyte);
+  with_journal(
+      model,
+      [](env::Core&, LaneModel& lane, std::unique_ptr<Journal>& journal) -> env::Task<void> {
+        co_await lane.check(*journal);
+        EXPECT_FALSE(journal->bounds(shard_of(0)).has_value());
+        EXPECT_FALSE(journal->bounds(shard_of(1)).has_value());
+      },
+      &disk);
+}
+
 TEST(Journal, IdleLaneGivesItsSpaceBack) {
   LaneModel model(5, 3);
   env::SimulatedDisk disk({.seed = 5});
@@ -265,6 +305,7 @@ TEST(Journal, IdleLaneGivesItsSpaceBack) {
 
 TEST(Journal, LongRetentionDoesNotPinTheRecordsOfOthers) {
   LaneModel model(9, 4);
+  model.options.tail_cache_bytes_max = 16 * mebibyte;  // what is rewritten is cached, too
   env::SimulatedDisk disk({.seed = 9});
   with_journal(
       model,
@@ -314,8 +355,10 @@ TEST(Journal, TailCacheStaysWithinItsLimit) {
 
 TEST(Journal, OvertakenOwnerIsFenced) {
   const SilentLog silent;
-  test::for_each_seed(1, 30, [](std::uint64_t seed) {
-    test::run_simulation(seed, [seed](env::Core& core) -> env::Task<void> {
+  test::for_each_seed(1, 60, [](std::uint64_t seed) {
+    // Some writes take longer than a whole takeover.
+    env::SimulatedDisk disk({.seed = seed, .slow_probability = 0.2});
+    test::run_simulation({.seed = seed, .disk = &disk}, [seed](env::Core& core) -> env::Task<void> {
       const auto fence = std::make_shared<LaneFence>();
       const auto open = [](env::Core& on, std::shared_ptr<LaneFence> shared,
                            std::uint64_t epoch) -> env::Task<Result<std::unique_ptr<Journal>>> {
