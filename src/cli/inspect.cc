@@ -26,6 +26,7 @@ struct Totals {
   std::uint64_t records = 0;
   WallTime first_commit = WallTime::max();
   WallTime last_commit;
+  bool has_header = false;  // of a single segment
 
   void add(const Totals& other) {
     segments += other.segments;
@@ -51,12 +52,17 @@ Totals totals_of(const journal::SegmentInspection& found) {
                 .damaged_segments = is_damaged(found) ? 1U : 0U,
                 .bytes = found.segment_bytes,
                 .batches = found.batches,
-                .records = found.records};
+                .records = found.records,
+                .has_header = found.header.has_value()};
   if (found.batches > 0) {
     totals.first_commit = found.first_commit;
     totals.last_commit = found.last_commit;
   }
   return totals;
+}
+
+std::string in_directory(const std::string& directory, const std::string& name) {
+  return fmt::format("{}/{}", directory, name);
 }
 
 std::string describe(const std::string& what, const Totals& totals) {
@@ -78,7 +84,7 @@ class Inspector {
   [[nodiscard]] env::Task<Result<Totals>> inspect(std::string path) {
     while (path.size() > 1 && path.ends_with('/')) path.pop_back();
     WEIR_CO_TRY(const env::FileStatus status, co_await core_.files().status(path));
-    if (!status.is_directory) co_return co_await segment(std::move(path));
+    if (!status.is_directory) co_return co_await single_segment(std::move(path));
     WEIR_CO_TRY(const std::vector<std::string> names, co_await core_.files().list(path));
     const auto is_lane_name = [](const std::string& name) { return name.starts_with("lane-"); };
     if (std::ranges::any_of(names, is_lane_name)) co_return co_await data_directory(std::move(path), names);
@@ -89,14 +95,14 @@ class Inspector {
   env::Task<Result<Totals>> data_directory(std::string path, std::vector<std::string> names) {
     std::string files;
     for (const std::string& name : names) {
-      const auto status = co_await core_.files().status(path + "/" + name);
+      const auto status = co_await core_.files().status(in_directory(path, name));
       if (status && !status->is_directory) files += fmt::format("{}  {}\n", name, size_text(status->size_bytes));
     }
     WEIR_CO_CHECK(co_await env::write_standard_output(core_, std::move(files)));
     Totals totals;
     for (const std::string& name : names) {
       if (!name.starts_with("lane-")) continue;
-      const std::string lane_path = path + "/" + name;
+      const std::string lane_path = in_directory(path, name);
       WEIR_CO_TRY(const std::vector<std::string> lane_names, co_await core_.files().list(lane_path));
       WEIR_CO_TRY(const Totals of_lane, co_await lane(lane_path, lane_names));
       totals.add(of_lane);
@@ -106,23 +112,30 @@ class Inspector {
   }
 
   env::Task<Result<Totals>> lane(std::string path, std::vector<std::string> names) {
+    const auto is_segment = [](const std::string& name) { return journal::segment_number_from_name(name).has_value(); };
+    if (std::ranges::find(names, "epoch") == names.end() && std::ranges::none_of(names, is_segment)) {
+      co_return fail(ErrorCode::invalid_argument, path + " is no data directory and no lane of one");
+    }
     Totals totals;
-    bool is_lane = std::ranges::find(names, "epoch") != names.end();
     WEIR_CO_CHECK(co_await env::write_standard_output(core_, "\n"));
     for (const std::string& name : names) {
-      if (!journal::segment_number_from_name(name)) continue;
-      is_lane = true;
-      auto found = co_await segment(path + "/" + name);
+      if (!is_segment(name)) continue;
+      auto found = co_await segment(in_directory(path, name));
       // A running server removes segments when retention is through with them.
       if (!found && found.error().code == ErrorCode::not_found) continue;
       if (!found) co_return std::unexpected(std::move(found.error()));
       totals.add(*found);
     }
-    if (!is_lane) {
-      co_return fail(ErrorCode::invalid_argument, path + " is no data directory and no lane of one");
-    }
     WEIR_CO_CHECK(co_await env::write_standard_output(core_, describe(path, totals)));
     co_return totals;
+  }
+
+  env::Task<Result<Totals>> single_segment(std::string path) {
+    auto found = co_await segment(path);
+    if (found && found->batches == 0 && !found->has_header) {
+      co_return fail(ErrorCode::invalid_argument, path + " is no segment, or one that nothing was written to");
+    }
+    co_return found;
   }
 
   env::Task<Result<Totals>> segment(std::string path) {

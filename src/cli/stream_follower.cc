@@ -209,8 +209,9 @@ env::Task<StreamFollower::Outcome> StreamFollower::recover(Shards::iterator shar
     co_return Outcome();
   }
   // An iterator ends with its five minutes, or with the key of the server that made it.
-  const bool is_worn = error.code == ApiErrorCode::expired_iterator || error.code == ApiErrorCode::invalid_argument;
-  if (is_worn && !state.iterator.empty() && !state.iterator_is_new) {
+  const bool is_worn = error.code == ApiErrorCode::expired_iterator ||
+                       (error.code == ApiErrorCode::invalid_argument && !state.iterator_is_new);
+  if (is_worn && !state.iterator.empty()) {
     state.iterator.clear();
     co_return Outcome();
   }

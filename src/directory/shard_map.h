@@ -38,7 +38,7 @@ struct Shard {
   std::optional<ShardIndex> adjacent_parent;
   std::vector<ShardIndex> children;  // after a split or merge
   WallTime created;
-  std::optional<WallTime> closed;  // later than the arrival of every record; the same for merged parents
+  std::optional<WallTime> closed;  // after every record's arrival and its parents' end; the same for merged parents
   LaneId lane;
   [[nodiscard]] bool is_open() const noexcept { return !closed.has_value(); }
   friend bool operator==(const Shard&, const Shard&) = default;

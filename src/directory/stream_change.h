@@ -34,7 +34,8 @@ class LanePlacement {
 // The states in which the pending change is completed: ACTIVE, nothing pending. The state has that change pending.
 [[nodiscard]] StreamState complete_create(const StreamState& state, LanePlacement& lanes);
 [[nodiscard]] StreamState complete_retention(const StreamState& state);
-// `closed`: a time later than the arrival of every record of the parents, which are open.
+// `closed`: a time later than the arrival of every record of the parents, which are open. Their end is no earlier than
+// that, and after the end of their own parents.
 [[nodiscard]] StreamState complete_split(const StreamState& state, WallTime closed, LanePlacement& lanes);
 [[nodiscard]] StreamState complete_merge(const StreamState& state, WallTime closed, LanePlacement& lanes);
 

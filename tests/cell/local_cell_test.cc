@@ -1,7 +1,10 @@
 // The lanes of a cell, on the cores of a process.
 #include "cell/local_cell.h"
 
-#include <deque>
+#include <unistd.h>
+
+#include <array>
+#include <filesystem>
 
 #include "gtest/gtest.h"
 #include "tests/cell/lane_test_support.h"
@@ -21,15 +24,16 @@ struct Process {
 
   [[nodiscard]] LaneAccess access() {
     return {.claim_epoch = [this](LaneId) -> env::Task<Result<Epoch>> { return claim(next_epoch); },
-            .open_store = open_file_stores("cell", 8)};
+            .open_store = open_file_stores(directory, 8)};
   }
   static env::Task<Result<Epoch>> claim(std::uint64_t epoch) { co_return Epoch{epoch}; }
-  [[nodiscard]] env::Task<std::unique_ptr<LocalCell>> open(env::Simulation& simulation) {
-    co_return must(co_await LocalCell::open(simulation, simulation.core(0), lanes, access(),
+  [[nodiscard]] env::Task<std::unique_ptr<LocalCell>> open(env::Runtime& runtime) {
+    co_return must(co_await LocalCell::open(runtime, runtime.core(0), lanes, access(),
                                             {settings, journal_settings, metrics, journal_metrics}));
   }
 
   std::uint64_t next_epoch;
+  std::string directory = "cell";
   SettingsRegistry settings_registry;
   MetricsRegistry metrics_registry;
   CellSettings settings{settings_registry};
@@ -109,6 +113,34 @@ TEST(LocalCell, EveryCoreReachesEveryLaneAndGetsItsAnswerAtHome) {
       co_return 0;
     });
   });
+}
+
+// The same on real cores, for the thread sanitizer to look at.
+TEST(LocalCell, EveryRealCoreReachesEveryLane) {
+  const std::filesystem::path directory =
+      std::filesystem::temp_directory_path() / ("weir-local-cell-" + std::to_string(getpid()));
+  std::filesystem::create_directories(directory);
+  const auto runtime = env::make_real_runtime({.cores = cores, .blocking_threads = 2});
+  Process process(1);
+  process.directory = directory.string();
+  const auto main = [&]() -> env::Task<int> {
+    env::Core& home = runtime->core(0);
+    const auto cell = co_await process.open(*runtime);
+    co_await cell->apply(map_of_all_lanes(1));
+    env::TaskGroup tasks(home);
+    std::array<std::uint64_t, 4 * cores> done{};
+    for (std::uint32_t i = 0; i < done.size(); ++i) {
+      tasks.spawn(use_from_core(home, runtime->core(i % cores), *cell, "task " + std::to_string(i), done[i]));
+    }
+    co_await cell->apply(map_of_all_lanes(2));
+    must(co_await cell->trim());
+    co_await tasks.wait();
+    for (const std::uint64_t count : done) EXPECT_EQ(count, lanes);
+    co_await cell->stop();
+    co_return 0;
+  };
+  EXPECT_EQ(runtime->run(main), 0);
+  std::filesystem::remove_all(directory);
 }
 
 TEST(LocalCell, KnowsNoShardBeforeTheFirstMapAndNoLaneThatItDoesNotHave) {

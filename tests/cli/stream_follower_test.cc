@@ -130,13 +130,13 @@ env::Task<void> follow_through_changes(env::Core& core, bool from_start) {
 }
 
 TEST(StreamFollower, KeepsEachKeysOrderThroughSplitsAndMergesFromTheStart) {
-  test::for_each_seed(1, 40, [](std::uint64_t seed) {
+  test::for_each_seed(1, 20, [](std::uint64_t seed) {
     test::run_simulation(seed, [](env::Core& core) { return follow_through_changes(core, true); });
   });
 }
 
 TEST(StreamFollower, KeepsEachKeysOrderThroughSplitsAndMergesFromNowOn) {
-  test::for_each_seed(1, 40, [](std::uint64_t seed) {
+  test::for_each_seed(1, 20, [](std::uint64_t seed) {
     test::run_simulation(seed, [](env::Core& core) { return follow_through_changes(core, false); });
   });
 }
@@ -169,7 +169,7 @@ env::Task<void> follow_through_trouble(env::Core& core) {
 }
 
 TEST(StreamFollower, LosesAndRepeatsNothingThroughRestartsThrottlesAndExpiredIterators) {
-  test::for_each_seed(1, 40, [](std::uint64_t seed) {
+  test::for_each_seed(1, 20, [](std::uint64_t seed) {
     test::run_simulation(seed, [](env::Core& core) { return follow_through_trouble(core); });
   });
 }

@@ -103,6 +103,9 @@ struct Client {
   [[nodiscard]] env::Task<std::vector<std::string>> read_all(std::string stream, std::string shard) const;
 };
 
+// Splits or merges some open shard and waits until it is done. Whatever the server answers is fine.
+[[nodiscard]] env::Task<void> reshard_somehow(Client client, std::string stream, env::SeededRandom& random);
+
 [[nodiscard]] std::string shard_name(std::uint32_t index);
 [[nodiscard]] std::string stream_arn(std::string_view name, std::string_view of_account = account,
                                      std::string_view region = "us-east-1");

@@ -158,6 +158,26 @@ env::Task<std::vector<std::string>> Client::read_all(std::string stream, std::st
   }
 }
 
+env::Task<void> reshard_somehow(Client client, std::string stream_name, env::SeededRandom& random) {
+  const auto stream = client.server.find(stream_name);
+  const auto& open = stream->open_by_hash;
+  const std::size_t at = random.below(open.size());
+  const directory::Shard& shard = stream->shards[open[at]];
+  if (random.coin() && open.size() < 12) {
+    const unsigned __int128 width = shard.last_hash.value - shard.first_hash.value;
+    const HashKey key{shard.first_hash.value + width / 4 * (1 + random.below(3))};
+    static_cast<void>(co_await client.call("SplitShard", {{"StreamName", stream_name},
+                                                          {"ShardToSplit", shard_name(shard.index.value)},
+                                                          {"NewStartingHashKey", to_string(key)}}));
+  } else if (at + 1 < open.size()) {
+    const directory::Shard& next = stream->shards[open[at + 1]];
+    static_cast<void>(co_await client.call("MergeShards", {{"StreamName", stream_name},
+                                                           {"ShardToMerge", shard_name(shard.index.value)},
+                                                           {"AdjacentShardToMerge", shard_name(next.index.value)}}));
+  }
+  co_await client.server.settle(stream_name);
+}
+
 std::string shard_name(std::uint32_t index) { return model::shard_id(ShardIndex{index}); }
 
 std::string stream_arn(std::string_view name, std::string_view of_account, std::string_view region) {

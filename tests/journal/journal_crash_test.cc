@@ -23,8 +23,10 @@ LaneModel new_model(std::uint64_t seed) {
   LaneModel model(seed, 1 + static_cast<std::uint32_t>(seed % 5));
   model.directory = "/data/lane";
   model.record_bytes_max = 700;
-  model.options.segment_bytes = 16 * kibibyte;
-  model.options.first_segment_bytes = 8 * kibibyte;
+  // Small segments, so that there is much rolling; very small ones, so that footers reach beyond the end of the file.
+  const std::uint64_t segment_bytes = seed % 2 == 0 ? 16 * kibibyte : 3 * kibibyte;
+  model.options.segment_bytes = segment_bytes;
+  model.options.first_segment_bytes = segment_bytes / 2;
   return model;
 }
 
