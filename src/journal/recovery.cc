@@ -1,6 +1,7 @@
 #include "journal/recovery.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <string>
 #include <utility>
@@ -253,6 +254,12 @@ env::Task<Result<void>> Recovery::scan_and_seal(const SegmentIdentity& identity,
   std::vector<const ShardRun*> runs;
   for (const ShardRun& run : content.runs) runs.push_back(&run);
   const PreparedFooter footer = prepare_footer(segment, std::move(runs));
+  if (segment.is_empty() && !rewrite.empty()) {
+    // This header may be in the page cache only. Nothing may be on the disk behind one that is not: without its header
+    // a segment that holds no batch could not be told from a damaged one.
+    const std::array<BytesView, 1> parts{std::exchange(rewrite, {})};
+    WEIR_CO_CHECK(co_await store_.append(segment.number(), 0, parts));
+  }
   auto sealed = co_await write_footer(store_, segment, footer, rewrite);
   if (!sealed && sealed.error().code == ErrorCode::no_space) {
     // The batches need no room that they do not have yet. The footer can wait until there is some.

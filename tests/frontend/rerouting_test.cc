@@ -156,5 +156,34 @@ TEST(Rerouting, NotEvenWhenTheMetadataStoreFailsNowAndThen) {
   weir::test::for_each_seed(101, 10, [](std::uint64_t seed) { run_traffic(seed, true); });
 }
 
+// Closed for the change, opened again when it could not be stored: there is no new map to wait for then.
+TEST(Rerouting, AReshardThatCannotBeStoredHoldsNoPutUp) {
+  run_server({}, [](TestServer& server) -> env::Task<void> {
+    const Client client{.server = server};
+    co_await client.create("s", 1);
+    Traffic traffic{.random = env::SeededRandom(1, 3), .writers = 1};
+    co_await client.expect("SplitShard",
+                           {{"StreamName", "s"}, {"ShardToSplit", shard_name(0)}, {"NewStartingHashKey", "1000"}});
+    server.process().metastore_is_full = true;
+    env::TaskGroup writers(server.home());
+    writers.spawn(put_singly(client, traffic, 0));
+    Duration slowest{};
+    while (server.process().directory_metrics.steps_failed.value() < 8) {
+      const MonotonicTime begin = server.home().now();
+      const WireValue answer = co_await client.expect(
+          "PutRecords", {{"StreamName", "s"}, {"Records", List{Map{{"PartitionKey", "k"}, {"Data", Blob{"k/0"}}}}}});
+      EXPECT_EQ(answer["FailedRecordCount"].integer(), 0);
+      slowest = std::max(slowest, server.home().now() - begin);
+      co_await server.home().sleep_for(milliseconds(1));
+    }
+    EXPECT_LT(slowest, seconds(1)) << "of virtual time";
+    server.process().metastore_is_full = false;
+    traffic.writing = false;
+    co_await writers.wait();
+    co_await server.settle("s");
+    EXPECT_EQ(server.find("s")->shards.size(), 3U);
+  });
+}
+
 }  // namespace
 }  // namespace weir::frontend::test

@@ -66,7 +66,7 @@ TEST(SplitShard, TheKeyLiesBetweenTheSecondAndTheLastOfTheRange) {
       EXPECT_EQ((co_await client.call("SplitShard", split_of(shard_name(0), key))).error(),
                 key_error(key, shard_name(0), "0", last_of_0));
     }
-    for (const std::string key : {std::string(middle), std::string("170141183460469231731687303715884105729"),
+    for (const std::string& key : {std::string(middle), std::string("170141183460469231731687303715884105729"),
                                   std::string(greatest)}) {
       EXPECT_EQ((co_await client.call("SplitShard", split_of(shard_name(1), key))).error(),
                 key_error(key, shard_name(1), middle, greatest));

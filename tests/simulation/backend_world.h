@@ -11,7 +11,6 @@
 #include "cell/lane_count.h"
 #include "cell/local_cell.h"
 #include "directory/directory.h"
-#include "env/event.h"
 #include "env/sim/seeded_random.h"
 #include "env/sim/simulation.h"
 #include "env/task_group.h"
@@ -84,10 +83,10 @@ class Routes final : public directory::MapListener {
   directory::ShardMapPointer map_;
 };
 
-// One life of the process. Faults of the metastore begin with `metastore_faults`.
+// One life of the process.
 struct Process {
   Process(env::Simulation& on, World& in, bool enforce_rates)
-      : simulation(on), world(in), home(on.core(0)), settings(enforce_rates), stopping(home) {}
+      : simulation(on), world(in), home(on.core(0)), settings(enforce_rates) {}
 
   [[nodiscard]] env::Task<Result<void>> open() {
     WEIR_CO_CHECK(co_await open_parts());
@@ -99,7 +98,7 @@ struct Process {
     WEIR_CO_TRY(const std::uint32_t lane_count, co_await cell::fix_lane_count(home, "data", lanes));
     store = metastore::make_memory_metastore(
         home, world.metastore,
-        {.latency = microseconds(100), .fault = [this](auto) { return next_metastore_fault(); }});
+        {.latency = microseconds(100), .fault = [this](auto call) { return next_metastore_fault(call); }});
     WEIR_CO_TRY(directory,
                 co_await directory::Directory::open(home, *store, lane_count, settings.directory, directory_metrics));
     WEIR_CO_TRY(cell, co_await cell::LocalCell::open(
@@ -118,8 +117,9 @@ struct Process {
     if (store != nullptr) co_await store->close();
   }
 
-  [[nodiscard]] metastore::MetastoreFault next_metastore_fault() {
+  [[nodiscard]] metastore::MetastoreFault next_metastore_fault(metastore::MetastoreCall call) {
     using metastore::MetastoreFault;
+    if (metastore_is_full && call == metastore::MetastoreCall::commit) return MetastoreFault::refused;
     if (!metastore_faults || world.random.below(10) != 0) return MetastoreFault::none;
     constexpr MetastoreFault faults[] = {MetastoreFault::refused, MetastoreFault::lost_before,
                                          MetastoreFault::lost_after};
@@ -156,8 +156,8 @@ struct Process {
   std::unique_ptr<directory::Directory> directory;
   std::unique_ptr<cell::LocalCell> cell;
   bool metastore_faults = false;
+  bool metastore_is_full = false;  // every commit is refused
   bool stop_requested = false;
-  env::Event stopping;  // home
 };
 
 }  // namespace weir::simulation

@@ -1,9 +1,16 @@
 #include "frontend/operations/put_checks.h"
 
+#include <algorithm>
+
 #include "model/sequence_number.h"
 #include "model/shard_id.h"
 
 namespace weir::frontend {
+namespace {
+
+constexpr Duration reroute_retry_interval = milliseconds(50);
+
+}  // namespace
 
 ApiResult<RecordPlace> place_record(std::string_view partition_key,
                                     const std::optional<std::string_view>& explicit_hash_key) {
@@ -16,6 +23,11 @@ ApiResult<RecordPlace> place_record(std::string_view partition_key,
 bool is_possible_ordering_number(std::string_view number, WallTime now) noexcept {
   const std::optional<model::SequenceNumber> parsed = model::parse_sequence_number(number);
   return parsed && parsed->record_seconds <= unix_seconds(now);
+}
+
+env::Task<bool> wait_to_reroute(OperationCall& call, std::uint64_t version, MonotonicTime deadline) {
+  const MonotonicTime next_try = std::min(deadline, call.core.now() + reroute_retry_interval);
+  co_return co_await call.routes.wait_for_newer(version, next_try) || next_try < deadline;
 }
 
 kinesis::ApiError put_error(OperationCall& call, cell::Refusal refusal, const directory::Stream& stream,

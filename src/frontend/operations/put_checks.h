@@ -30,10 +30,14 @@ struct RecordPlace {
 // possible one asks for nothing more.
 [[nodiscard]] bool is_possible_ordering_number(std::string_view number, WallTime now) noexcept;
 
-// Whether the record belongs on another shard now: wait for a newer map and try again.
+// Whether the record belongs on another shard now: wait_to_reroute() and try again.
 [[nodiscard]] inline bool is_rerouted(cell::Refusal refusal) noexcept {
   return refusal == cell::Refusal::shard_closed || refusal == cell::Refusal::not_mine;
 }
+
+// Waits for a map newer than `version`, but not for long at a time: a split or merge that could not be stored opens its
+// shards again, and no map tells of that. False once `deadline` has passed without one.
+[[nodiscard]] env::Task<bool> wait_to_reroute(OperationCall& call, std::uint64_t version, MonotonicTime deadline);
 
 // The API's error for a refused append, and the metric that counts it.
 [[nodiscard]] kinesis::ApiError put_error(OperationCall& call, cell::Refusal refusal, const directory::Stream& stream,

@@ -60,7 +60,7 @@ env::Task<OperationResult> put_record(OperationCall& call) {
       co_return encode_success(call, *shard, reply);
     }
     if (!is_rerouted(reply.refusal)) co_return std::unexpected(put_error(call, reply.refusal, *stream, shard->index));
-    if (!co_await call.routes.wait_for_newer(map_version, deadline)) {
+    if (!co_await wait_to_reroute(call, map_version, deadline)) {
       co_return std::unexpected(put_error(call, cell::Refusal::unavailable, *stream, shard->index));
     }
     WEIR_API_TRY(stream, find_stream_with_shards(call, input.stream_name, input.stream_arn));

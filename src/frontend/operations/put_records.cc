@@ -167,7 +167,7 @@ env::Task<OperationResult> put_records(OperationCall& call) {
   WEIR_API_TRY(std::vector<Entry> entries, place_entries(*input.records));
   if (input.dry_run.value_or(false)) co_return std::unexpected(kinesis::errors::dry_run());
 
-  // A round per shard map: entries whose shard was split or merged meanwhile go round again with the next map.
+  // A round per shard map: entries whose shard is closed go round again with the next map, or when it may be open again.
   const MonotonicTime deadline = call.core.now() + Duration(call.services.settings.reroute_time_max.get());
   while (true) {
     const std::uint64_t map_version = call.routes.map()->version();
@@ -175,7 +175,7 @@ env::Task<OperationResult> put_records(OperationCall& call) {
     co_await append_all(call, shares);
     for (const auto& [lane, share] : shares) record_outcomes(*share, entries);
     const bool all_done = std::ranges::all_of(entries, [](const Entry& entry) { return entry.done; });
-    if (all_done || !co_await call.routes.wait_for_newer(map_version, deadline)) break;
+    if (all_done || !co_await wait_to_reroute(call, map_version, deadline)) break;
     auto again = find_stream_with_shards(call, input.stream_name, input.stream_arn);
     if (!again) break;  // deleted meanwhile: what was stored stays acknowledged, the rest fails
     stream = std::move(*again);
