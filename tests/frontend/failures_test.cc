@@ -119,10 +119,12 @@ TEST(Failures, ACommandThatCannotBeStoredIsToBeTriedAgain) {
   });
 }
 
-env::Task<void> put_until_gone(Client client, std::uint64_t& stored) {
+env::Task<void> put_until_gone(Client client, bool singly, std::uint64_t& stored) {
   for (;;) {
-    const Reply reply = co_await client.call("PutRecord", put_input("a"));
+    const Reply reply = singly ? co_await client.call("PutRecord", put_input("a"))
+                               : co_await client.call("PutRecords", puts_input("a"));
     if (reply.ok()) {
+      if (!singly) EXPECT_EQ(reply.body["FailedRecordCount"].integer(), 0);
       ++stored;
       co_await client.server.home().sleep_for(microseconds(300));
       continue;
@@ -139,7 +141,9 @@ TEST(Failures, AStreamThatGoesUnderAPutIsNotFound) {
       co_await client.create("s", 2);
       std::uint64_t stored = 0;
       env::TaskGroup putters(server.home());
-      for (std::uint32_t i = 0; i < 8; ++i) putters.spawn(put_until_gone({.server = server, .core = i % 2}, stored));
+      for (std::uint32_t i = 0; i < 8; ++i) {
+        putters.spawn(put_until_gone({.server = server, .core = i % 2}, i < 4, stored));
+      }
       co_await server.home().sleep_for(milliseconds(20));
       co_await client.expect("DeleteStream", {{"StreamName", "s"}});
       co_await putters.wait();

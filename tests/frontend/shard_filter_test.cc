@@ -125,6 +125,20 @@ TEST(ShardFilter, MembersMustFitTheType) {
   });
 }
 
+// Though the shards of that time may still be stored.
+TEST(ShardFilter, ATimestampBeforeTheHorizonActsAsTheHorizon) {
+  run_server({.settings = {"directory.expiry_interval=24h"}}, [](TestServer& server) -> env::Task<void> {
+    const Client client{.server = server};
+    co_await client.create("s", 1);
+    const WallTime at_first = server.now();
+    co_await split(client, 0, "1000");
+    server.simulation().step_wall_clock(hours(25));
+    for (const Map& filter : {Map{{"Type", "AT_TIMESTAMP"}, {"Timestamp", at_first}}, Map{{"Type", "AT_TRIM_HORIZON"}}}) {
+      EXPECT_EQ(co_await listed(client, filter), (Indexes{1, 2}));
+    }
+  });
+}
+
 TEST(ShardFilter, GoesWithAnExclusiveStart) {
   run_server({}, [](TestServer& server) -> env::Task<void> {
     const Client client{.server = server};

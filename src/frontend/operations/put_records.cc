@@ -28,6 +28,8 @@ struct Entry {
   model::SequenceNumber number;
 };
 
+bool is_stored(const Entry& entry) noexcept { return entry.done && entry.refusal == cell::Refusal::none; }
+
 // What one lane gets in one round: a fragment per shard, and which entries each holds, in order.
 struct LaneShare {
   std::vector<cell::AppendRequest> requests;
@@ -136,7 +138,7 @@ std::string encode_outcomes(OperationCall& call, const directory::Stream& stream
   std::uint64_t records_in = 0;
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const Entry& entry = entries[i];
-    if (entry.done && entry.refusal == cell::Refusal::none) {
+    if (is_stored(entry)) {
       model::format_shard_id(entry.shard, id);
       model::format(entry.number, number);
       writer.success({id.data(), id.size()}, {number.data(), number.size()});
@@ -177,7 +179,10 @@ env::Task<OperationResult> put_records(OperationCall& call) {
     const bool all_done = std::ranges::all_of(entries, [](const Entry& entry) { return entry.done; });
     if (all_done || !co_await wait_to_reroute(call, map_version, deadline)) break;
     auto again = find_stream_with_shards(call, input.stream_name, input.stream_arn);
-    if (!again) break;  // deleted meanwhile: what was stored stays acknowledged, the rest fails
+    if (!again) {  // deleted meanwhile: what was stored stays acknowledged, the rest fails
+      if (std::ranges::none_of(entries, is_stored)) co_return std::unexpected(std::move(again.error()));
+      break;
+    }
     stream = std::move(*again);
   }
   co_return encode_outcomes(call, *stream, *input.records, entries);
