@@ -67,8 +67,8 @@ void close(Shard& shard, WallTime closed, std::vector<ShardIndex> children) {
   shard.children = std::move(children);
 }
 
-// `closed`, but after the end of the shard's own parents though the clock has stepped back since: the lives of one key's
-// shards follow one another, and parents expire before their children.
+// `closed`, but after the end of the shard's own parents though the clock has stepped back since: the lives of one
+// key's shards follow one another, and parents expire before their children.
 WallTime close_time(const Stream& stream, const Shard& shard, WallTime closed) noexcept {
   const Shard* parent = shard.parent ? stream.find_shard(*shard.parent) : nullptr;
   return parent != nullptr && parent->closed ? std::max(closed, *parent->closed + milliseconds(1)) : closed;

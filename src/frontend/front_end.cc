@@ -12,11 +12,16 @@ kinesis::RequestHead head_of(const net::HttpRequest& request) {
   kinesis::RequestHead head;
   head.method = request.method;
   for (const net::HeaderField& field : request.headers) {
-    if (field.name == "x-amz-target") head.target = field.value;
-    else if (field.name == "content-type") head.content_type = field.value;
-    else if (field.name == "origin") head.origin = field.value;
-    else if (field.name == "access-control-request-headers") head.request_headers = field.value;
-    else if (field.name == "access-control-request-method") head.request_method = field.value;
+    if (field.name == "x-amz-target")
+      head.target = field.value;
+    else if (field.name == "content-type")
+      head.content_type = field.value;
+    else if (field.name == "origin")
+      head.origin = field.value;
+    else if (field.name == "access-control-request-headers")
+      head.request_headers = field.value;
+    else if (field.name == "access-control-request-method")
+      head.request_method = field.value;
   }
   return head;
 }

@@ -12,7 +12,7 @@
 namespace weir::frontend {
 
 enum class Readiness : std::uint8_t {
-  starting,    // recovering lanes, loading the map
+  starting,  // recovering lanes, loading the map
   ready,
   lanes_down,  // some lane cannot write: it recovers after a failed write, or the disk is full
   draining,    // stopping

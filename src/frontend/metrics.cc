@@ -40,7 +40,8 @@ FrontEndMetrics::FrontEndMetrics(MetricsRegistry& registry)
       record_bytes_out(
           registry.counter("weir_frontend_record_out_bytes_total", "Data and partition keys returned by GetRecords")) {
   for (const kinesis::OperationInfo& operation : kinesis::all_operations()) {
-    if (operation.is_built) operations[static_cast<std::size_t>(operation.operation)] = declare(registry, operation.name);
+    if (operation.is_built)
+      operations[static_cast<std::size_t>(operation.operation)] = declare(registry, operation.name);
   }
 }
 

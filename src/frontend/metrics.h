@@ -12,10 +12,10 @@ struct FrontEndMetrics {
 
   // Per operation that is built.
   struct PerOperation {
-    Counter* answered = nullptr;      // with success
-    Counter* client_errors = nullptr; // status 4xx other than throttles
-    Counter* throttled = nullptr;     // rate and throughput limits
-    Counter* server_errors = nullptr; // status 5xx
+    Counter* answered = nullptr;       // with success
+    Counter* client_errors = nullptr;  // status 4xx other than throttles
+    Counter* throttled = nullptr;      // rate and throughput limits
+    Counter* server_errors = nullptr;  // status 5xx
     Histogram* seconds = nullptr;
   };
   std::array<PerOperation, kinesis::operation_count> operations;

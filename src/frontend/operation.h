@@ -1,7 +1,7 @@
 // Operation: what every API operation gets and what it answers. One operation, one file in operations/.
 //
-// An operation decodes its input, checks what the model cannot say, does its work through the cell or the directory, and
-// encodes its output. It runs on the core of its connection; control operations visit the directory's core.
+// An operation decodes its input, checks what the model cannot say, does its work through the cell or the directory,
+// and encodes its output. It runs on the core of its connection; control operations visit the directory's core.
 #pragma once
 
 #include <expected>
@@ -47,7 +47,7 @@ struct OperationCall {
   kinesis::Operation operation;
   kinesis::Encoding encoding;
   Identity identity;
-  MutableBytes body;           // decoded in place; views in the input point into it
+  MutableBytes body;  // decoded in place; views in the input point into it
 };
 
 // The encoded body of a success (empty for operations without output), or the error.

@@ -13,8 +13,8 @@ constexpr std::string_view base64_alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefgh
 std::string make_request_id(env::Core& core) {
   std::uint64_t high = core.random_u64();
   std::uint64_t low = core.random_u64();
-  high = (high & ~std::uint64_t{0xf000}) | 0x4000;                    // version 4
-  low = (low & 0x3fff'ffff'ffff'ffff) | 0x8000'0000'0000'0000;        // variant of RFC 4122
+  high = (high & ~std::uint64_t{0xf000}) | 0x4000;              // version 4
+  low = (low & 0x3fff'ffff'ffff'ffff) | 0x8000'0000'0000'0000;  // variant of RFC 4122
   std::string text(36, '-');
   std::size_t at = 0;
   for (std::size_t digit = 0; digit < 32; ++digit) {

@@ -274,8 +274,9 @@ env::Task<Result<std::unique_ptr<SegmentStore>>> open_file_segment_store(env::Co
 std::optional<SegmentNumber> segment_number_from_name(std::string_view name) noexcept {
   if (name.size() != number_digits + segment_suffix.size() || !name.ends_with(segment_suffix)) return {};
   std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(name.data(), name.data() + number_digits, number);
-  if (error != std::errc{} || end != name.data() + number_digits) return {};
+  const std::string_view digits = name.substr(0, number_digits);
+  const auto [end, error] = std::from_chars(digits.begin(), digits.end(), number);
+  if (error != std::errc{} || end != digits.end()) return {};
   return SegmentNumber{number};
 }
 

@@ -57,15 +57,14 @@ JournalImpl::JournalImpl(env::Core& core, std::unique_ptr<SegmentStore> store, c
       index_(std::move(recovered.index)),
       tail_cache_(options.tail_cache_bytes_max),
       list_cache_(options.footer_cache_bytes_max),
+      has_gaps_(std::ranges::any_of(segments_, [](const auto& entry) { return !entry.second->gaps.empty(); })),
       unsealed_(std::move(recovered.unsealed)),
       highest_(recovered.highest),
       last_batch_(recovered.last_batch),
       next_capacity_bytes_(options.first_segment_bytes),
       tail_is_free_(core),
       changed_(core),
-      tasks_(core) {
-  has_gaps_ = std::ranges::any_of(segments_, [](const auto& entry) { return !entry.second->gaps.empty(); });
-}
+      tasks_(core) {}
 
 void JournalImpl::start() {
   has_tried_to_prepare_ = true;
@@ -109,7 +108,7 @@ env::Task<Result<void>> JournalImpl::commit_locked(std::vector<Fragment> fragmen
 void JournalImpl::gather(const BatchHeader& header, std::span<const Fragment> fragments) {
   encode_batch_header(header, header_bytes_);
   parts_.clear();
-  parts_.push_back(header_bytes_);
+  parts_.emplace_back(header_bytes_);
   std::uint64_t bytes = header_bytes_.size();
   for (const Fragment& fragment : fragments) {
     parts_.push_back(fragment.bytes());
@@ -312,8 +311,9 @@ env::Task<Result<void>> JournalImpl::recover_locked() {
   while (is_preparing_) co_await changed_.wait();
   auto rolled = co_await roll();
   if (rolled || rolled.error().code != ErrorCode::no_space) co_return rolled;
-  // Without room for a new segment the lane refuses commits until there is some. Nothing may be left in doubt, though.
-  co_return co_await remove_abandoned();
+  // Without room for a new segment the lane refuses commits until there is some. Nothing is left in doubt: what was
+  // abandoned is gone, for that came before the look for room.
+  co_return Result<void>{};
 }
 
 JournalStatistics JournalImpl::statistics() const noexcept {

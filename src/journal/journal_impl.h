@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "env/core.h"
@@ -101,7 +102,7 @@ class JournalImpl final : public Journal {
                                  std::uint64_t to_offset) const;
   [[nodiscard]] bool follows_gap(ShardKey shard, const Segment& segment, std::span<const Extent> list,
                                  std::size_t position) const;
-  [[nodiscard]] std::unexpected<Error> corrupt_read(const Segment& segment, ShardKey shard, std::string why);
+  [[nodiscard]] std::unexpected<Error> corrupt_read(const Segment& segment, ShardKey shard, std::string_view why);
   [[nodiscard]] env::Task<void> wait_while_replaced(SegmentPointer segment);
 
   // journal_trim.cc
@@ -125,7 +126,7 @@ class JournalImpl final : public Journal {
   RunIndex index_;
   TailCache tail_cache_;
   ExtentListCache list_cache_;
-  bool has_gaps_ = false;
+  bool has_gaps_;
 
   SegmentPointer current_;  // the open segment; null until the first commit, and when one cannot be made
   std::optional<PreparedSegment> prepared_;

@@ -194,9 +194,9 @@ env::Task<Result<std::size_t>> JournalImpl::read_group(const FoundExtents& found
   co_return last;
 }
 
-std::unexpected<Error> JournalImpl::corrupt_read(const Segment& segment, ShardKey shard, std::string why) {
+std::unexpected<Error> JournalImpl::corrupt_read(const Segment& segment, ShardKey shard, std::string_view why) {
   if (metrics_ != nullptr) metrics_->corrupt_reads.add();
-  std::string message = describe(segment, shard) + ": " + why;
+  std::string message = describe(segment, shard).append(": ").append(why);
   log_error("journal", "damaged bytes read", {{"lane", options_.lane.value}, {"where", message}});
   return fail(ErrorCode::corrupt, std::move(message));
 }

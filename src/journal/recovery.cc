@@ -156,7 +156,7 @@ env::Task<Result<void>> Recovery::identify_all() {
       co_return fail(ErrorCode::fenced, name_of(status.number) + ": written under a newer or the same epoch");
     }
     recovered_.highest = std::max(recovered_.highest, status.number);
-    found_.push_back(std::move(identity));
+    found_.push_back(identity);
   }
   co_return Result<void>{};
 }
@@ -175,7 +175,7 @@ env::Task<Result<void>> Recovery::drop_unused() {
         continue;
       }
     }
-    used.push_back(std::move(identity));
+    used.push_back(identity);
   }
   found_ = std::move(used);
   co_return Result<void>{};
@@ -252,6 +252,7 @@ env::Task<Result<void>> Recovery::scan_and_seal(const SegmentIdentity& identity,
               {{"lane", options_.lane.value}, {"segment", segment.number().value}, {"gaps", segment.gaps.size()}});
   }
   std::vector<const ShardRun*> runs;
+  runs.reserve(content.runs.size());
   for (const ShardRun& run : content.runs) runs.push_back(&run);
   const PreparedFooter footer = prepare_footer(segment, std::move(runs));
   if (segment.is_empty() && !rewrite.empty()) {

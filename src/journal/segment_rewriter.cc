@@ -28,6 +28,7 @@ class Rewriter {
     std::erase_if(header.extents, [&](const BatchExtent& entry) { return !keep(entry.shard, entry.extent); });
     if (header.extents.empty()) return;
     std::vector<BytesView> payload;
+    payload.reserve(header.extents.size());
     for (const BatchExtent& entry : header.extents) {
       payload.push_back(batch.bytes.subspan(entry.extent.offset, entry.extent.length));
     }
@@ -51,6 +52,7 @@ class Rewriter {
       result.content.runs.push_back(std::move(run));
       segment_->shards.push_back(shard);
     }
+    runs.reserve(result.content.runs.size());
     for (const ShardRun& run : result.content.runs) runs.push_back(&run);
     PreparedFooter footer = prepare_footer(*segment_, std::move(runs));
     for (std::size_t i = 0; i < footer.shards.size(); ++i) {

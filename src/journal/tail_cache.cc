@@ -6,14 +6,14 @@
 namespace weir::journal {
 
 CachedBatch::CachedBatch(std::vector<Fragment> fragments, std::span<const BatchExtent> extents)
-    : fragments_(std::move(fragments)) {
+    : fragments_(std::move(fragments)),
+      memory_bytes_(sizeof(CachedBatch) + extents.size() * sizeof(Place) + fragments_.capacity() * sizeof(Fragment)) {
   places_.reserve(extents.size());
   std::uint32_t next = 0;
   for (const BatchExtent& entry : extents) {
     places_.push_back({entry.extent.offset, next, entry.fragment_count});
     next += entry.fragment_count;
   }
-  memory_bytes_ = sizeof(CachedBatch) + places_.size() * sizeof(Place) + fragments_.capacity() * sizeof(Fragment);
   for (const Fragment& fragment : fragments_) memory_bytes_ += fragment.bytes().size();
 }
 

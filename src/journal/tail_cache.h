@@ -30,7 +30,7 @@ class CachedBatch {
   };
   std::vector<Fragment> fragments_;
   std::vector<Place> places_;
-  std::uint64_t memory_bytes_ = 0;
+  std::uint64_t memory_bytes_;
 };
 
 class TailCache {

@@ -152,13 +152,43 @@ TEST_P(FrontEndEncoding, ErrorsComeInTheRequestsEncoding) {
   });
 }
 
+TEST(FrontEndMetrics, CountRequestsByOutcomeAndRecordsBothWays) {
+  run_server({.enforce_rates = true}, [](TestServer& server) -> env::Task<void> {
+    const Client client{.server = server};
+    co_await client.create("s", 1);
+    co_await client.put("s", "four");
+    EXPECT_EQ((co_await client.read_all("s", shard_name(0))).size(), 1U);
+    for (const std::string operation : {"DescribeLimits", "DescribeLimits", "NoSuchOperation"}) {
+      static_cast<void>(co_await client.call(operation, {}));
+    }
+    static_cast<void>(co_await client.call("PutRecord", {}));
+    static_cast<void>(co_await client.send(client.request("ListStreams", Map{}), false));
+    const FrontEndMetrics& metrics = server.metrics();
+    const auto& limits = metrics.operations[static_cast<std::size_t>(kinesis::Operation::describe_limits)];
+    EXPECT_EQ(limits.answered->value(), 1U);
+    EXPECT_EQ(limits.throttled->value(), 1U);
+    const auto& put = metrics.operations[static_cast<std::size_t>(kinesis::Operation::put_record)];
+    EXPECT_EQ(put.answered->value(), 1U);
+    EXPECT_EQ(put.client_errors->value(), 1U);
+    EXPECT_EQ(put.server_errors->value(), 0U);
+    EXPECT_EQ(metrics.unknown_operations.value(), 1U);
+    EXPECT_EQ(metrics.authentication_failures.value(), 1U);
+    EXPECT_EQ(metrics.records_in.value(), 1U);
+    EXPECT_EQ(metrics.record_bytes_in.value(), 8U) << "data and key";
+    EXPECT_EQ(metrics.records_out.value(), 1U);
+    EXPECT_EQ(metrics.record_bytes_out.value(), 8U);
+  });
+}
+
 TEST(FrontEndAddressing, AStreamIsFoundByNameByArnAndByBoth) {
   run_server({}, [](TestServer& server) -> env::Task<void> {
     const Client client{.server = server};
     co_await client.create("s", 1);
     const std::string arn = stream_arn("s");
-    for (const Map& address : {Map{{"StreamName", "s"}}, Map{{"StreamARN", arn}}, Map{{"StreamName", "s"}, {"StreamARN", arn}}}) {
-      for (const std::string operation : {"DescribeStream", "DescribeStreamSummary", "ListShards", "ListTagsForStream"}) {
+    for (const Map& address :
+         {Map{{"StreamName", "s"}}, Map{{"StreamARN", arn}}, Map{{"StreamName", "s"}, {"StreamARN", arn}}}) {
+      for (const std::string operation :
+           {"DescribeStream", "DescribeStreamSummary", "ListShards", "ListTagsForStream"}) {
         EXPECT_EQ((co_await client.call(operation, address)).error(), "") << operation;
       }
       Map put = address;
@@ -175,7 +205,8 @@ TEST(FrontEndAddressing, NoAddressAndTwoThatDisagreeAreRefused) {
   run_server({}, [](TestServer& server) -> env::Task<void> {
     const Client client{.server = server};
     co_await client.create("s", 1);
-    for (const std::string operation : {"DescribeStream", "DescribeStreamSummary", "DeleteStream", "ListTagsForStream"}) {
+    for (const std::string operation :
+         {"DescribeStream", "DescribeStreamSummary", "DeleteStream", "ListTagsForStream"}) {
       EXPECT_EQ((co_await client.call(operation, {})).error(),
                 "InvalidArgumentException: Either StreamName or StreamARN must be provided.");
       EXPECT_EQ((co_await client.call(operation, {{"StreamName", "t"}, {"StreamARN", stream_arn("s")}})).error(),
@@ -193,7 +224,8 @@ TEST(FrontEndAddressing, AnArnOfAnotherAccountIsDeniedAndOfAnotherRegionNotFound
     const Reply denied = co_await client.call("DescribeStream", {{"StreamARN", stream_arn("s", other_account)}});
     EXPECT_EQ(denied.error(),
               "AccessDeniedException: User: arn:aws:iam::000000000000:user/000000000000 is not authorized to perform: "
-              "kinesis:DescribeStream on resource: " + stream_arn("s", other_account) +
+              "kinesis:DescribeStream on resource: " +
+                  stream_arn("s", other_account) +
                   " because no identity-based policy allows the kinesis:DescribeStream action");
     EXPECT_EQ(denied.status, 400);
     const Reply elsewhere =
@@ -209,7 +241,8 @@ TEST(FrontEndAddressing, AnArnOfAnotherPartitionOrOfSomethingElseIsNotFound) {
     co_await client.create("s", 1);
     for (const std::string arn : {"arn:aws-cn:kinesis:us-east-1:000000000000:stream/s",
                                   "arn:aws:kinesis:us-east-1:extra:000000000000:stream/s"}) {
-      EXPECT_EQ((co_await client.call("DescribeStream", {{"StreamARN", arn}})).code(), "ResourceNotFoundException") << arn;
+      EXPECT_EQ((co_await client.call("DescribeStream", {{"StreamARN", arn}})).code(), "ResourceNotFoundException")
+          << arn;
     }
   });
 }

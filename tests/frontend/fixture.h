@@ -77,8 +77,8 @@ class TestServer {
   std::unique_ptr<cli::MapPublisher> publisher_;
 };
 
-// Calls the server on one of its cores, in one encoding, for one account and Region. Use it on the home core; calls come
-// back there.
+// Calls the server on one of its cores, in one encoding, for one account and Region. Use it on the home core; calls
+// come back there.
 struct Client {
   TestServer& server;
   std::uint32_t core = 0;

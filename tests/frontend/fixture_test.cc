@@ -18,7 +18,8 @@ Credential credential_of(std::string_view account_id) {
 CredentialsPointer credentials() {
   std::string toml;
   for (const std::string_view each : {account, other_account}) {
-    toml += fmt::format("[[credential]]\naccess_key_id = \"{0}\"\nsecret_access_key = \"{0}\"\naccount = \"{0}\"\n", each);
+    toml +=
+        fmt::format("[[credential]]\naccess_key_id = \"{0}\"\nsecret_access_key = \"{0}\"\naccount = \"{0}\"\n", each);
   }
   return credentials_of(toml);
 }

@@ -1,4 +1,5 @@
-// GetShardIterator: where each kind starts, what it refuses and how long it lives (API reference, sections 3.4 and 4.4).
+// GetShardIterator: where each kind starts, what it refuses and how long it lives (API reference, sections 3.4
+// and 4.4).
 #include "gtest/gtest.h"
 #include "model/sequence_number.h"
 #include "tests/frontend/fixture.h"
@@ -117,14 +118,15 @@ TEST(Iterators, AShardsStartingAndEndingNumbersAreGoodPlaces) {
       EXPECT_EQ(end["ChildShards"].size(), 2U);
     }
     // A child's starting number lies in the future of its first second.
-    EXPECT_EQ((co_await client.call("GetShardIterator",
-                                    {{"StreamName", "s"},
-                                     {"ShardId", shard_name(1)},
-                                     {"ShardIteratorType", "AT_SEQUENCE_NUMBER"},
-                                     {"StartingSequenceNumber",
-                                      listed["Shards"].item(1)["SequenceNumberRange"]["StartingSequenceNumber"].text()}}))
-                  .error(),
-              "");
+    EXPECT_EQ(
+        (co_await client.call("GetShardIterator",
+                              {{"StreamName", "s"},
+                               {"ShardId", shard_name(1)},
+                               {"ShardIteratorType", "AT_SEQUENCE_NUMBER"},
+                               {"StartingSequenceNumber",
+                                listed["Shards"].item(1)["SequenceNumberRange"]["StartingSequenceNumber"].text()}}))
+            .error(),
+        "");
   });
 }
 
@@ -150,7 +152,8 @@ TEST(Iterators, TheNumberMustGoWithTheType) {
     const WallTime future = server.now() + milliseconds(1);
     EXPECT_EQ((co_await client.call("GetShardIterator", request("AT_TIMESTAMP", {"Timestamp", future}))).error(),
               "InvalidArgumentException: The timestampInMillis parameter cannot be greater than the "
-              "currentTimestampInMillis. timestampInMillis: " + std::to_string(unix_milliseconds(future)) +
+              "currentTimestampInMillis. timestampInMillis: " +
+                  std::to_string(unix_milliseconds(future)) +
                   ", currentTimestampInMillis: " + std::to_string(unix_milliseconds(server.now())));
   });
 }
@@ -159,11 +162,12 @@ TEST(Iterators, ANumberOfAnotherPlaceIsToldApart) {
   run_server({}, [](TestServer& server) -> env::Task<void> {
     const Client client{.server = server};
     co_await client.create("s", 6);
-    const std::string used = " used in GetShardIterator on shard shardId-000000000000 in stream s under account "
-                             "000000000000 is invalid";
+    const std::string used =
+        " used in GetShardIterator on shard shardId-000000000000 in stream s under account "
+        "000000000000 is invalid";
     const auto refused = [](const Client& from, std::string number) -> env::Task<std::string> {
-      co_return (co_await from.call("GetShardIterator",
-                                    request("AT_SEQUENCE_NUMBER", {"StartingSequenceNumber", number})))
+      co_return (
+          co_await from.call("GetShardIterator", request("AT_SEQUENCE_NUMBER", {"StartingSequenceNumber", number})))
           .error();
     };
     const WallTime created = server.find("s")->shards[0].created;
@@ -194,18 +198,16 @@ TEST(Iterators, ShardIdsAreReadLeniently) {
       EXPECT_EQ((co_await client.call("GetShardIterator", request(id, "LATEST"))).error(),
                 "ResourceNotFoundException: Could not find shard " + id + " in stream s under account 000000000000.");
       // The shard id is looked at before the stream.
-      EXPECT_EQ((co_await client.call("GetShardIterator", {{"StreamName", "t"},
-                                                           {"ShardId", id},
-                                                           {"ShardIteratorType", "LATEST"}}))
+      EXPECT_EQ((co_await client.call("GetShardIterator",
+                                      {{"StreamName", "t"}, {"ShardId", id}, {"ShardIteratorType", "LATEST"}}))
                     .error(),
                 "ResourceNotFoundException: Could not find shard " + id + " in stream t under account 000000000000.");
     }
     EXPECT_EQ((co_await client.call("GetShardIterator", request("shardId-5", "LATEST"))).error(),
               "ResourceNotFoundException: Shard shardId-000000000005 in stream s under account 000000000000 does not "
               "exist");
-    EXPECT_EQ((co_await client.call("GetShardIterator", {{"StreamName", "t"},
-                                                         {"ShardId", "0"},
-                                                         {"ShardIteratorType", "LATEST"}}))
+    EXPECT_EQ((co_await client.call("GetShardIterator",
+                                    {{"StreamName", "t"}, {"ShardId", "0"}, {"ShardIteratorType", "LATEST"}}))
                   .error(),
               "ResourceNotFoundException: Shard shardId-000000000000 in stream t under account 000000000000 does not "
               "exist");
@@ -279,12 +281,12 @@ TEST(Iterators, OfADeletedStreamGiveNoDataEvenWhenItsNameIsUsedAgain) {
     co_await client.put("s", "new");
     EXPECT_EQ((co_await client.call("GetRecords", {{"ShardIterator", iterator}})).code(), "ResourceNotFoundException");
     EXPECT_EQ(co_await read_from(client, "TRIM_HORIZON", {}), Texts{"new"});
-    EXPECT_EQ((co_await client.call("GetShardIterator",
-                                    request("AT_SEQUENCE_NUMBER", {"StartingSequenceNumber", number})))
-                  .error(),
-              "InvalidArgumentException: StartingSequenceNumber " + number +
-                  " used in GetShardIterator on shard shardId-000000000000 in stream s under account 000000000000 is "
-                  "invalid because it did not come from this stream.");
+    EXPECT_EQ(
+        (co_await client.call("GetShardIterator", request("AT_SEQUENCE_NUMBER", {"StartingSequenceNumber", number})))
+            .error(),
+        "InvalidArgumentException: StartingSequenceNumber " + number +
+            " used in GetShardIterator on shard shardId-000000000000 in stream s under account 000000000000 is "
+            "invalid because it did not come from this stream.");
   });
 }
 

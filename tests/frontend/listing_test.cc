@@ -65,8 +65,8 @@ TEST(ListStreams, PagesByTokenAndByName) {
     const WireValue by_name = co_await client.expect("ListStreams", {{"ExclusiveStartStreamName", "bb"}, {"Limit", 3}});
     EXPECT_EQ(by_name["StreamNames"].texts(), (Names{"c", "d", "e"}));
     EXPECT_FALSE(by_name["HasMoreStreams"].boolean());
-    EXPECT_EQ((co_await client.call("ListStreams", {{"ExclusiveStartStreamName", "a"},
-                                                    {"NextToken", first["NextToken"].text()}}))
+    EXPECT_EQ((co_await client.call("ListStreams",
+                                    {{"ExclusiveStartStreamName", "a"}, {"NextToken", first["NextToken"].text()}}))
                   .error(),
               "InvalidArgumentException: NextToken and ExclusiveStartStreamName cannot be provided together.");
   });
@@ -138,12 +138,11 @@ TEST(ListShards, ATokenStandsAloneButForMaxResults) {
     const std::string token = page["NextToken"].text();
     EXPECT_EQ((co_await client.call("ListShards", {})).error(),
               "InvalidArgumentException: Either NextToken or StreamName should be provided.");
-    const std::vector<std::pair<std::string, WireValue>> members = {
-        {"StreamName", "s"},
-        {"StreamARN", stream_arn("s")},
-        {"StreamCreationTimestamp", server.now()},
-        {"ExclusiveStartShardId", shard_name(0)},
-        {"ShardFilter", Map{{"Type", "AT_LATEST"}}}};
+    const std::vector<std::pair<std::string, WireValue>> members = {{"StreamName", "s"},
+                                                                    {"StreamARN", stream_arn("s")},
+                                                                    {"StreamCreationTimestamp", server.now()},
+                                                                    {"ExclusiveStartShardId", shard_name(0)},
+                                                                    {"ShardFilter", Map{{"Type", "AT_LATEST"}}}};
     for (const auto& member : members) {
       EXPECT_EQ((co_await client.call("ListShards", {{"NextToken", token}, member})).error(),
                 "InvalidArgumentException: NextToken and " + member.first + " cannot be provided together.");
@@ -163,13 +162,13 @@ TEST(ListShards, TheFilterTravelsInTheToken) {
     co_await client.create("s", 4);
     const WallTime before_split = server.now();
     co_await server.home().sleep_for(seconds(2));
-    co_await client.expect("SplitShard",
-                           {{"StreamName", "s"}, {"ShardToSplit", shard_name(1)}, {"NewStartingHashKey",
-                            "100000000000000000000000000000000000000"}});
+    co_await client.expect("SplitShard", {{"StreamName", "s"},
+                                          {"ShardToSplit", shard_name(1)},
+                                          {"NewStartingHashKey", "100000000000000000000000000000000000000"}});
     co_await server.settle("s");
     const auto pages_of = [](const Client& from, Map filter) -> env::Task<std::vector<std::string>> {
-      WireValue page = co_await from.expect("ListShards",
-                                            {{"StreamName", "s"}, {"MaxResults", 1}, {"ShardFilter", std::move(filter)}});
+      WireValue page = co_await from.expect(
+          "ListShards", {{"StreamName", "s"}, {"MaxResults", 1}, {"ShardFilter", std::move(filter)}});
       std::vector<std::string> ids = shard_ids(page["Shards"]);
       while (page.has("NextToken")) {
         page = co_await from.expect("ListShards", {{"NextToken", page["NextToken"].text()}, {"MaxResults", 1}});
@@ -212,9 +211,10 @@ TEST(ListShards, TheCreationTimeChoosesAmongStreamsOfOneName) {
     const WireValue described = co_await client.expect("DescribeStream", {{"StreamName", "s"}});
     const WallTime created = described["StreamDescription"]["StreamCreationTimestamp"].time();
     co_await client.expect("ListShards", {{"StreamName", "s"}, {"StreamCreationTimestamp", created}});
-    EXPECT_EQ((co_await client.call("ListShards", {{"StreamName", "s"}, {"StreamCreationTimestamp", created - seconds(5)}}))
-                  .error(),
-              "ResourceNotFoundException: Stream s under account 000000000000 not found.");
+    EXPECT_EQ(
+        (co_await client.call("ListShards", {{"StreamName", "s"}, {"StreamCreationTimestamp", created - seconds(5)}}))
+            .error(),
+        "ResourceNotFoundException: Stream s under account 000000000000 not found.");
   });
 }
 
@@ -249,9 +249,9 @@ TEST(PageTokens, OnlyAWholeTokenOfTheRightKindIsTaken) {
     const std::string iterator = co_await client.iterator("a", shard_name(0), "LATEST");
     std::string changed = shards;
     changed[10] = changed[10] == 'A' ? 'B' : 'A';
-    const std::vector<std::pair<std::string, std::string>> wrong = {
-        {"ListStreams", shards}, {"ListStreams", iterator}, {"ListStreams", "x"},
-        {"ListShards", streams}, {"ListShards", iterator},  {"ListShards", changed}};
+    const std::vector<std::pair<std::string, std::string>> wrong = {{"ListStreams", shards},  {"ListStreams", iterator},
+                                                                    {"ListStreams", "x"},     {"ListShards", streams},
+                                                                    {"ListShards", iterator}, {"ListShards", changed}};
     for (const auto& [operation, token] : wrong) {
       EXPECT_EQ((co_await client.call(operation, {{"NextToken", token}})).error(),
                 "InvalidArgumentException: Invalid NextToken.");
@@ -270,8 +270,8 @@ TEST(Tags, PageByKey) {
     EXPECT_EQ((co_await client.expect("ListTagsForStream", {{"StreamName", "s"}})).to_json(),
               R"({"Tags":[{"Key":"B","Value":"4"},{"Key":"a","Value":""},{"Key":"b","Value":"2"},)"
               R"({"Key":"c","Value":"3"}],"HasMoreTags":false})");
-    const WireValue page = co_await client.expect("ListTagsForStream",
-                                                  {{"StreamName", "s"}, {"ExclusiveStartTagKey", "a"}, {"Limit", 1}});
+    const WireValue page =
+        co_await client.expect("ListTagsForStream", {{"StreamName", "s"}, {"ExclusiveStartTagKey", "a"}, {"Limit", 1}});
     EXPECT_EQ(page.to_json(), R"({"Tags":[{"Key":"b","Value":"2"}],"HasMoreTags":true})");
     const WireValue rest = co_await client.expect("ListTagsForStream",
                                                   {{"StreamName", "s"}, {"ExclusiveStartTagKey", "bb"}, {"Limit", 1}});

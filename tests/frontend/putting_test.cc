@@ -1,5 +1,5 @@
-// PutRecord and PutRecords: where records go, what is refused, and that a refused request stores nothing (API reference,
-// sections 3.4, 4.1 and 4.2).
+// PutRecord and PutRecords: where records go, what is refused, and that a refused request stores nothing (API
+// reference, sections 3.4, 4.1 and 4.2).
 #include <algorithm>
 
 #include "fmt/format.h"
@@ -103,26 +103,27 @@ TEST_P(PuttingEncoding, OneWrongEntryFailsTheWholeRequestAndStoresNothing) {
         "InvalidArgumentException: Invalid ExplicitHashKey. ExplicitHashKey must be in the range: [0, 2^128-1]. "
         "Specified value was " +
         std::string(beyond_hash_keys);
-    EXPECT_EQ((co_await client.call("PutRecords",
-                                    several({entry("a", "1"), entry("a", "2", std::string(beyond_hash_keys))})))
-                  .error(),
-              range_error);
+    EXPECT_EQ(
+        (co_await client.call("PutRecords", several({entry("a", "1"), entry("a", "2", std::string(beyond_hash_keys))})))
+            .error(),
+        range_error);
     EXPECT_EQ((co_await client.call("PutRecord", single(entry("a", "1", std::string(beyond_hash_keys))))).error(),
               range_error);
     EXPECT_EQ((co_await client.call("PutRecords", several({entry("a", "1"), entry("", "2")}))).error(),
               "ValidationException: 1 validation error detected: Value '' at 'records.2.member.partitionKey' failed to "
               "satisfy constraint: Member must have length greater than or equal to 1");
-    EXPECT_EQ((co_await client.call("PutRecords", several({entry("a", "1"), Map{{"PartitionKey", "b"}}}))).error(),
-              "ValidationException: 1 validation error detected: Value null at 'records.2.member.data' failed to satisfy "
-              "constraint: Member must not be null");
+    EXPECT_EQ(
+        (co_await client.call("PutRecords", several({entry("a", "1"), Map{{"PartitionKey", "b"}}}))).error(),
+        "ValidationException: 1 validation error detected: Value null at 'records.2.member.data' failed to satisfy "
+        "constraint: Member must not be null");
     EXPECT_EQ((co_await client.call("PutRecords", several({}))).code(), "ValidationException");
     EXPECT_EQ((co_await client.call("PutRecords", several(List(501, entry("a", "1"))))).code(), "ValidationException");
-    EXPECT_EQ((co_await client.call("PutRecords",
-                                    several({entry("a", "1"), entry("a", std::string(mebibyte + 1, 'x'))})))
-                  .error(),
-              "ValidationException: 1 validation error detected: Value 'java.nio.HeapByteBuffer[pos=0 lim=1048577 "
-              "cap=1048577]' at 'records.2.member.data' failed to satisfy constraint: Member must have length less than "
-              "or equal to 1048576");
+    EXPECT_EQ(
+        (co_await client.call("PutRecords", several({entry("a", "1"), entry("a", std::string(mebibyte + 1, 'x'))})))
+            .error(),
+        "ValidationException: 1 validation error detected: Value 'java.nio.HeapByteBuffer[pos=0 lim=1048577 "
+        "cap=1048577]' at 'records.2.member.data' failed to satisfy constraint: Member must have length less than "
+        "or equal to 1048576");
     EXPECT_EQ(co_await client.read_all("s", shard_name(0)), Texts{});
     co_await client.expect("PutRecords", several(List(500, entry("a", "1"))));
     EXPECT_EQ((co_await client.read_all("s", shard_name(0))).size(), 500U);
@@ -151,8 +152,7 @@ TEST_P(PuttingEncoding, ARecordsSizeIsItsDataAndItsKeyInUtf8) {
 TEST(Putting, AStreamMayTakeRecordsOfTenMebibytes) {
   run_server({}, [](TestServer& server) -> env::Task<void> {
     const Client client{.server = server, .encoding = kinesis::Encoding::cbor};
-    co_await client.expect("CreateStream",
-                           {{"StreamName", "s"}, {"ShardCount", 1}, {"MaxRecordSizeInKiB", 10'240}});
+    co_await client.expect("CreateStream", {{"StreamName", "s"}, {"ShardCount", 1}, {"MaxRecordSizeInKiB", 10'240}});
     co_await server.settle("s");
     const std::string data(10 * mebibyte - 1, 'x');
     co_await client.expect("PutRecord", single(entry("k", data)));
@@ -228,7 +228,8 @@ TEST(Putting, AnOrderingNumberMustBeOneThatWasGivenOut) {
     };
     EXPECT_EQ((co_await put_after(client, number_at(server.now()))).error(), "");
     EXPECT_EQ((co_await put_after(client, "0")).error(), "");
-    for (const std::string& number : {number_at(server.now() + seconds(2)), std::string(60, '9'), std::string(56, '5')}) {
+    for (const std::string& number :
+         {number_at(server.now() + seconds(2)), std::string(60, '9'), std::string(56, '5')}) {
       EXPECT_EQ((co_await put_after(client, number)).error(),
                 "InvalidArgumentException: ExclusiveMinimumSequenceNumber " + number +
                     " used in PutRecord on stream s under account 000000000000 is invalid.");

@@ -12,7 +12,8 @@ constexpr std::string_view shard_rate_message =
     "Rate exceeded for shard shardId-000000000000 in stream s under account 000000000000.";
 
 List entries(std::size_t count, std::size_t data_bytes = 1, std::string hash = "0") {
-  return List(count, Map{{"PartitionKey", "k"}, {"Data", Blob{std::string(data_bytes, 'x')}}, {"ExplicitHashKey", hash}});
+  return List(count,
+              Map{{"PartitionKey", "k"}, {"Data", Blob{std::string(data_bytes, 'x')}}, {"ExplicitHashKey", hash}});
 }
 
 env::Task<WireValue> put_records(Client client, List records) {
@@ -48,8 +49,8 @@ TEST_P(RatesEncoding, AShardTakesExactlyAThousandRecordsASecond) {
     expect_accepted(co_await put_records(client, entries(400)), 400, 400);
     expect_accepted(co_await put_records(client, entries(300)), 100, 300);
     expect_accepted(co_await put_records(client, entries(1)), 0, 1);
-    const Reply single = co_await client.call("PutRecord",
-                                              {{"StreamName", "s"}, {"PartitionKey", "k"}, {"Data", Blob{"x"}}});
+    const Reply single =
+        co_await client.call("PutRecord", {{"StreamName", "s"}, {"PartitionKey", "k"}, {"Data", Blob{"x"}}});
     EXPECT_EQ(single.error(), "ProvisionedThroughputExceededException: " + std::string(shard_rate_message));
     EXPECT_EQ(single.status, 400);
     EXPECT_EQ(server.metrics().records_in.value(), 1'000U);

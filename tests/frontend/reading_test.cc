@@ -38,10 +38,8 @@ TEST_P(ReadingEncoding, RecordsComeAsTheyWerePut) {
     const std::string bytes("\0\xff\"\n", 4);
     const WireValue first = co_await client.expect(
         "PutRecord", {{"StreamName", "s"}, {"PartitionKey", "key \"ü\"\\"}, {"Data", Blob{bytes}}});
-    const WireValue second = co_await client.expect("PutRecord", {{"StreamName", "s"},
-                                                                  {"PartitionKey", "k"},
-                                                                  {"ExplicitHashKey", "12"},
-                                                                  {"Data", Blob{""}}});
+    const WireValue second = co_await client.expect(
+        "PutRecord", {{"StreamName", "s"}, {"PartitionKey", "k"}, {"ExplicitHashKey", "12"}, {"Data", Blob{""}}});
     const WireValue answer = co_await get(client, co_await client.iterator("s", shard_name(0), "TRIM_HORIZON"));
     EXPECT_EQ(answer["Records"].size(), 2U);
     const WireValue& record = answer["Records"].item(0);
@@ -64,10 +62,8 @@ TEST_P(ReadingEncoding, TheLastRecordsOfAClosedShardNameItsChildren) {
     const Client client{.server = server, .encoding = encoding};
     co_await client.create("s", 2);
     for (const std::string hash : {"5", "5000"}) {
-      co_await client.expect("PutRecord", {{"StreamName", "s"},
-                                           {"PartitionKey", "k"},
-                                           {"ExplicitHashKey", hash},
-                                           {"Data", Blob{hash}}});
+      co_await client.expect(
+          "PutRecord", {{"StreamName", "s"}, {"PartitionKey", "k"}, {"ExplicitHashKey", hash}, {"Data", Blob{hash}}});
     }
     const std::string before = co_await client.iterator("s", shard_name(0), "TRIM_HORIZON");
     co_await reshard(client, "SplitShard", split_of(0, "1000"));
@@ -149,9 +145,10 @@ TEST(Reading, LimitsHoldAndTenThousandIsTheMost) {
     EXPECT_EQ(most["Records"].size(), 10'000U);
     EXPECT_EQ((co_await get(client, most["NextShardIterator"].text()))["Records"].size(), 500U);
     EXPECT_EQ((co_await get(client, start, {{"Limit", 7}}))["Records"].size(), 7U);
-    EXPECT_EQ((co_await client.call("GetRecords", {{"ShardIterator", start}, {"Limit", 10'001}})).error(),
-              "ValidationException: 1 validation error detected: Value '10001' at 'limit' failed to satisfy constraint: "
-              "Member must have value less than or equal to 10000");
+    EXPECT_EQ(
+        (co_await client.call("GetRecords", {{"ShardIterator", start}, {"Limit", 10'001}})).error(),
+        "ValidationException: 1 validation error detected: Value '10001' at 'limit' failed to satisfy constraint: "
+        "Member must have value less than or equal to 10000");
   });
 }
 
@@ -189,8 +186,8 @@ TEST(Reading, WhatIsPastItsRetentionIsHidden) {
     co_await server.settle("s");
     EXPECT_EQ(co_await client.read_all("s", shard_name(0)), Texts{"b"});
     // An older place than the horizon is the horizon.
-    const WireValue answer = co_await get(
-        client, co_await client.iterator("s", shard_name(0), "AT_TIMESTAMP", {{"Timestamp", server.now() - hours(99)}}));
+    const WireValue answer = co_await get(client, co_await client.iterator("s", shard_name(0), "AT_TIMESTAMP",
+                                                                           {{"Timestamp", server.now() - hours(99)}}));
     EXPECT_EQ(answer["Records"].size(), 1U);
   });
 }
@@ -206,11 +203,11 @@ TEST(Reading, AnExpiredShardIsGone) {
     const WireValue listed = co_await client.expect("ListShards", {{"StreamName", "s"}});
     EXPECT_EQ(listed["Shards"].size(), 2U);
     EXPECT_EQ(listed["Shards"].item(0)["ParentShardId"].text(), shard_name(0)) << "the link to the parent stays";
-    EXPECT_EQ((co_await client.call("GetShardIterator", {{"StreamName", "s"},
-                                                         {"ShardId", shard_name(0)},
-                                                         {"ShardIteratorType", "TRIM_HORIZON"}}))
-                  .code(),
-              "ResourceNotFoundException");
+    EXPECT_EQ(
+        (co_await client.call("GetShardIterator",
+                              {{"StreamName", "s"}, {"ShardId", shard_name(0)}, {"ShardIteratorType", "TRIM_HORIZON"}}))
+            .code(),
+        "ResourceNotFoundException");
     EXPECT_EQ((co_await client.call("GetRecords", {{"ShardIterator", iterator}})).code(), "ExpiredIteratorException");
   });
 }
@@ -222,8 +219,9 @@ TEST(Reading, AnArnMustBeThatOfTheIteratorsStream) {
     co_await client.create("t", 1);
     const std::string iterator = co_await client.iterator("s", shard_name(0), "LATEST");
     co_await get(client, iterator, {{"StreamARN", stream_arn("s")}});
-    EXPECT_EQ((co_await client.call("GetRecords", {{"ShardIterator", iterator}, {"StreamARN", stream_arn("t")}})).error(),
-              "InvalidArgumentException: ShardIterator does not belong to the stream " + stream_arn("t") + ".");
+    EXPECT_EQ(
+        (co_await client.call("GetRecords", {{"ShardIterator", iterator}, {"StreamARN", stream_arn("t")}})).error(),
+        "InvalidArgumentException: ShardIterator does not belong to the stream " + stream_arn("t") + ".");
   });
 }
 

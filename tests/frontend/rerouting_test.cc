@@ -55,7 +55,8 @@ env::Task<void> put_in_bulk(Client client, Traffic& traffic, std::uint32_t write
       texts.push_back(payload(key, ordinal));
       records.push_back(Map{{"PartitionKey", key}, {"Data", Blob{texts.back()}}});
     }
-    const WireValue answer = co_await client.expect("PutRecords", {{"StreamName", "s"}, {"Records", std::move(records)}});
+    const WireValue answer =
+        co_await client.expect("PutRecords", {{"StreamName", "s"}, {"Records", std::move(records)}});
     EXPECT_EQ(answer["FailedRecordCount"].integer(), 0) << answer.to_json();
     for (std::size_t i = 0; i < texts.size(); ++i) acknowledge(traffic, texts[i], answer["Records"].item(i));
     co_await client.server.home().sleep_for(microseconds(traffic.random.below(5'000)));
@@ -79,8 +80,8 @@ void note_read(Traffic& traffic, const std::string& shard, const WireValue& reco
 env::Task<void> walk(Client client, Traffic& traffic) {
   std::map<std::string, std::string> iterators;
   std::set<std::string> finished;
-  const WireValue roots = co_await client.expect(
-      "ListShards", {{"StreamName", "s"}, {"ShardFilter", Map{{"Type", "AT_TRIM_HORIZON"}}}});
+  const WireValue roots =
+      co_await client.expect("ListShards", {{"StreamName", "s"}, {"ShardFilter", Map{{"Type", "AT_TRIM_HORIZON"}}}});
   for (const WireValue& shard : roots["Shards"].items()) {
     iterators[shard["ShardId"].text()] = co_await client.iterator("s", shard["ShardId"].text(), "TRIM_HORIZON");
   }
@@ -117,9 +118,8 @@ env::Task<void> put_and_reshard(TestServer& server, Traffic& traffic, bool metas
   co_await client.create("s", static_cast<std::uint32_t>(traffic.random.between(1, 4)));
   env::TaskGroup everyone(server.home());
   for (std::uint32_t i = 0; i < 4; ++i) {
-    const Client writer{.server = server,
-                        .core = i % 2,
-                        .encoding = i < 2 ? kinesis::Encoding::json : kinesis::Encoding::cbor};
+    const Client writer{
+        .server = server, .core = i % 2, .encoding = i < 2 ? kinesis::Encoding::json : kinesis::Encoding::cbor};
     ++traffic.writers;
     everyone.spawn(i % 2 == 0 ? put_singly(writer, traffic, i) : put_in_bulk(writer, traffic, i));
     ++traffic.writers;

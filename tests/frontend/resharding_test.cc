@@ -22,9 +22,7 @@ env::Task<List> all_shards(Client client) {
   co_return (co_await client.expect("ListShards", {{"StreamName", "s"}}))["Shards"].items();
 }
 
-std::string in_stream(std::string_view shard) {
-  return std::string(shard) + " in stream s under account 000000000000";
-}
+std::string in_stream(std::string_view shard) { return std::string(shard) + " in stream s under account 000000000000"; }
 
 constexpr std::string_view middle = "170141183460469231731687303715884105728";
 constexpr std::string_view greatest = "340282366920938463463374607431768211455";
@@ -66,8 +64,8 @@ TEST(SplitShard, TheKeyLiesBetweenTheSecondAndTheLastOfTheRange) {
       EXPECT_EQ((co_await client.call("SplitShard", split_of(shard_name(0), key))).error(),
                 key_error(key, shard_name(0), "0", last_of_0));
     }
-    for (const std::string& key : {std::string(middle), std::string("170141183460469231731687303715884105729"),
-                                  std::string(greatest)}) {
+    for (const std::string& key :
+         {std::string(middle), std::string("170141183460469231731687303715884105729"), std::string(greatest)}) {
       EXPECT_EQ((co_await client.call("SplitShard", split_of(shard_name(1), key))).error(),
                 key_error(key, shard_name(1), middle, greatest));
     }
@@ -89,12 +87,13 @@ TEST(SplitShard, IsCheckedInTheDocumentedOrder) {
     co_await client.create("s", 2);
     EXPECT_EQ((co_await client.call("SplitShard", split_of("shardId-5", "0"))).error(),
               "ResourceNotFoundException: Could not find shard " + in_stream("shardId-000000000005") + ".");
-    EXPECT_EQ((co_await client.call("SplitShard", split_of("shardId-0", "0"))).error(),
-              "LimitExceededException: This request would exceed the shard limit for the account 000000000000 in "
-              "us-east-1. Current shard count for the account: 2. Limit: 2. Number of additional shards that would have "
-              "resulted from this request: 1. Refer to the AWS Service Limits page "
-              "(http://docs.aws.amazon.com/general/latest/gr/aws_service_limits.html) for current limits and how to "
-              "request higher limits.");
+    EXPECT_EQ(
+        (co_await client.call("SplitShard", split_of("shardId-0", "0"))).error(),
+        "LimitExceededException: This request would exceed the shard limit for the account 000000000000 in "
+        "us-east-1. Current shard count for the account: 2. Limit: 2. Number of additional shards that would have "
+        "resulted from this request: 1. Refer to the AWS Service Limits page "
+        "(http://docs.aws.amazon.com/general/latest/gr/aws_service_limits.html) for current limits and how to "
+        "request higher limits.");
     co_await reshard(client, "MergeShards", merge_of("0", "1"));
     EXPECT_EQ((co_await client.call("SplitShard", split_of("shardId-0", "1000"))).error(),
               "InvalidArgumentException: Shard " + in_stream(shard_name(0)) +

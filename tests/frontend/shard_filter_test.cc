@@ -34,9 +34,9 @@ env::Task<void> split(Client client, std::uint32_t shard, std::string key) {
 }
 
 env::Task<void> merge(Client client, std::uint32_t shard, std::uint32_t adjacent) {
-  co_await client.expect("MergeShards", {{"StreamName", "s"},
-                                         {"ShardToMerge", shard_name(shard)},
-                                         {"AdjacentShardToMerge", shard_name(adjacent)}});
+  co_await client.expect(
+      "MergeShards",
+      {{"StreamName", "s"}, {"ShardToMerge", shard_name(shard)}, {"AdjacentShardToMerge", shard_name(adjacent)}});
   co_await client.server.settle("s");
 }
 
@@ -95,31 +95,34 @@ TEST(ShardFilter, MembersMustFitTheType) {
     const std::pair<std::string, WireValue> shard = {"ShardId", shard_name(0)};
     for (const std::string type : {"AT_TIMESTAMP", "FROM_TIMESTAMP"}) {
       const std::string type_text = " for a ShardFilter of type " + type + ".";
-      EXPECT_EQ((co_await client.call("ListShards", {{"StreamName", "s"}, {"ShardFilter", Map{{"Type", type}}}})).error(),
-                "InvalidArgumentException: Timestamp must be provided" + type_text);
-      EXPECT_EQ((co_await client.call("ListShards",
-                                      {{"StreamName", "s"}, {"ShardFilter", Map{{"Type", type}, time, shard}}}))
-                    .error(),
-                "InvalidArgumentException: ShardId must not be provided" + type_text);
+      EXPECT_EQ(
+          (co_await client.call("ListShards", {{"StreamName", "s"}, {"ShardFilter", Map{{"Type", type}}}})).error(),
+          "InvalidArgumentException: Timestamp must be provided" + type_text);
+      EXPECT_EQ(
+          (co_await client.call("ListShards", {{"StreamName", "s"}, {"ShardFilter", Map{{"Type", type}, time, shard}}}))
+              .error(),
+          "InvalidArgumentException: ShardId must not be provided" + type_text);
     }
     for (const std::string type : {"AT_LATEST", "AT_TRIM_HORIZON", "FROM_TRIM_HORIZON"}) {
       for (const auto& member : {time, shard}) {
-        EXPECT_EQ((co_await client.call("ListShards",
-                                        {{"StreamName", "s"}, {"ShardFilter", Map{{"Type", type}, member}}}))
-                      .error(),
-                  "InvalidArgumentException: " + member.first + " must not be provided for a ShardFilter of type " +
-                      type + ".");
+        EXPECT_EQ(
+            (co_await client.call("ListShards", {{"StreamName", "s"}, {"ShardFilter", Map{{"Type", type}, member}}}))
+                .error(),
+            "InvalidArgumentException: " + member.first + " must not be provided for a ShardFilter of type " + type +
+                ".");
       }
     }
     EXPECT_EQ((co_await client.call(
                    "ListShards", {{"StreamName", "s"}, {"ShardFilter", Map{{"Type", "AFTER_SHARD_ID"}, shard, time}}}))
                   .code(),
               "InvalidArgumentException");
-    EXPECT_EQ((co_await client.call("ListShards", {{"StreamName", "s"}, {"ShardFilter", Map{{"Type", "AFTER_SHARD_ID"}}}}))
-                  .code(),
-              "InvalidArgumentException");
-    EXPECT_EQ((co_await client.call("ListShards", {{"StreamName", "s"}, {"ShardFilter", Map{{"Type", "LATEST"}}}})).code(),
-              "ValidationException");
+    EXPECT_EQ(
+        (co_await client.call("ListShards", {{"StreamName", "s"}, {"ShardFilter", Map{{"Type", "AFTER_SHARD_ID"}}}}))
+            .code(),
+        "InvalidArgumentException");
+    EXPECT_EQ(
+        (co_await client.call("ListShards", {{"StreamName", "s"}, {"ShardFilter", Map{{"Type", "LATEST"}}}})).code(),
+        "ValidationException");
     EXPECT_EQ((co_await client.call("ListShards", {{"StreamName", "s"}, {"ShardFilter", Map{shard}}})).code(),
               "ValidationException");
   });
@@ -133,7 +136,8 @@ TEST(ShardFilter, ATimestampBeforeTheHorizonActsAsTheHorizon) {
     const WallTime at_first = server.now();
     co_await split(client, 0, "1000");
     server.simulation().step_wall_clock(hours(25));
-    for (const Map& filter : {Map{{"Type", "AT_TIMESTAMP"}, {"Timestamp", at_first}}, Map{{"Type", "AT_TRIM_HORIZON"}}}) {
+    for (const Map& filter :
+         {Map{{"Type", "AT_TIMESTAMP"}, {"Timestamp", at_first}}, Map{{"Type", "AT_TRIM_HORIZON"}}}) {
       EXPECT_EQ(co_await listed(client, filter), (Indexes{1, 2}));
     }
   });
@@ -144,12 +148,16 @@ TEST(ShardFilter, GoesWithAnExclusiveStart) {
     const Client client{.server = server};
     co_await client.create("s", 4);
     co_await split(client, 0, "1000");
-    const WireValue page = co_await client.expect(
-        "ListShards", {{"StreamName", "s"},
-                       {"ExclusiveStartShardId", shard_name(2)},
-                       {"ShardFilter", Map{{"Type", "AT_LATEST"}}}});
-    EXPECT_EQ(page["Shards"].size(), 3U);
-    EXPECT_EQ(page["Shards"].item(0)["ShardId"].text(), shard_name(3));
+    const auto first_listed = [](const Client& by, std::uint32_t start, Map filter) -> env::Task<std::string> {
+      const WireValue page = co_await by.expect(
+          "ListShards",
+          {{"StreamName", "s"}, {"ExclusiveStartShardId", shard_name(start)}, {"ShardFilter", std::move(filter)}});
+      co_return page["Shards"].item(0)["ShardId"].text();
+    };
+    EXPECT_EQ(co_await first_listed(client, 2, {{"Type", "AT_LATEST"}}), shard_name(3));
+    // The later of two starts counts.
+    EXPECT_EQ(co_await first_listed(client, 3, {{"Type", "AFTER_SHARD_ID"}, {"ShardId", "1"}}), shard_name(4));
+    EXPECT_EQ(co_await first_listed(client, 1, {{"Type", "AFTER_SHARD_ID"}, {"ShardId", "3"}}), shard_name(4));
   });
 }
 

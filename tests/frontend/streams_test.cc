@@ -14,18 +14,16 @@ constexpr std::string_view not_found = "ResourceNotFoundException: Stream s unde
 
 Map put_input() { return {{"StreamName", "s"}, {"PartitionKey", "k"}, {"Data", Blob{"d"}}}; }
 
-Map puts_input() {
-  return {{"StreamName", "s"}, {"Records", List{Map{{"PartitionKey", "k"}, {"Data", Blob{"d"}}}}}};
-}
+Map puts_input() { return {{"StreamName", "s"}, {"Records", List{Map{{"PartitionKey", "k"}, {"Data", Blob{"d"}}}}}}; }
 
 // The commands that only an ACTIVE stream takes, with an input that would be right.
 std::vector<std::pair<std::string, Map>> commands_on_active_streams() {
-  return {{"DeleteStream", {{"StreamName", "s"}}},
-          {"SplitShard", {{"StreamName", "s"}, {"ShardToSplit", shard_name(0)}, {"NewStartingHashKey", "1000"}}},
-          {"MergeShards",
-           {{"StreamName", "s"}, {"ShardToMerge", shard_name(0)}, {"AdjacentShardToMerge", shard_name(1)}}},
-          {"IncreaseStreamRetentionPeriod", {{"StreamName", "s"}, {"RetentionPeriodHours", 48}}},
-          {"DecreaseStreamRetentionPeriod", {{"StreamName", "s"}, {"RetentionPeriodHours", 24}}}};
+  return {
+      {"DeleteStream", {{"StreamName", "s"}}},
+      {"SplitShard", {{"StreamName", "s"}, {"ShardToSplit", shard_name(0)}, {"NewStartingHashKey", "1000"}}},
+      {"MergeShards", {{"StreamName", "s"}, {"ShardToMerge", shard_name(0)}, {"AdjacentShardToMerge", shard_name(1)}}},
+      {"IncreaseStreamRetentionPeriod", {{"StreamName", "s"}, {"RetentionPeriodHours", 48}}},
+      {"DecreaseStreamRetentionPeriod", {{"StreamName", "s"}, {"RetentionPeriodHours", 24}}}};
 }
 
 TEST(CreateStream, ANewStreamHasTheDocumentedValues) {
@@ -101,13 +99,13 @@ TEST(CreateStream, WithoutACountItIsOnDemandWithFourShards) {
 TEST(CreateStream, ModeAndCountMustFitEachOther) {
   run_server({}, [](TestServer& server) -> env::Task<void> {
     const Client client{.server = server};
-    EXPECT_EQ((co_await client.call("CreateStream", {{"StreamName", "s"},
-                                                     {"StreamModeDetails", Map{{"StreamMode", "PROVISIONED"}}}}))
+    EXPECT_EQ((co_await client.call("CreateStream",
+                                    {{"StreamName", "s"}, {"StreamModeDetails", Map{{"StreamMode", "PROVISIONED"}}}}))
                   .code(),
               "InvalidArgumentException");
-    EXPECT_EQ((co_await client.call("CreateStream", {{"StreamName", "s"},
-                                                     {"ShardCount", 1},
-                                                     {"StreamModeDetails", Map{{"StreamMode", "ON_DEMAND"}}}}))
+    EXPECT_EQ((co_await client.call(
+                   "CreateStream",
+                   {{"StreamName", "s"}, {"ShardCount", 1}, {"StreamModeDetails", Map{{"StreamMode", "ON_DEMAND"}}}}))
                   .code(),
               "InvalidArgumentException");
     EXPECT_EQ((co_await client.call("CreateStream", {{"StreamName", "s"}, {"WarmThroughputMiBps", 10}})).code(),
@@ -119,9 +117,9 @@ TEST(CreateStream, ModeAndCountMustFitEachOther) {
     EXPECT_EQ((co_await client.call("CreateStream", {{"StreamName", "s"}, {"MaxRecordSizeInKiB", 1023}})).code(),
               "ValidationException");
     EXPECT_TRUE((co_await client.expect("ListStreams", {}))["StreamNames"].items().empty());
-    co_await client.expect("CreateStream", {{"StreamName", "s"},
-                                            {"ShardCount", 1},
-                                            {"StreamModeDetails", Map{{"StreamMode", "PROVISIONED"}}}});
+    co_await client.expect(
+        "CreateStream",
+        {{"StreamName", "s"}, {"ShardCount", 1}, {"StreamModeDetails", Map{{"StreamMode", "PROVISIONED"}}}});
   });
 }
 
@@ -211,9 +209,8 @@ TEST(StreamStates, CreatingShowsNoShardsAndTakesNoData) {
     EXPECT_FALSE(described["StreamDescription"]["HasMoreShards"].boolean());
     EXPECT_EQ((co_await client.call("PutRecord", put_input())).error(), not_found);
     EXPECT_EQ((co_await client.call("PutRecords", puts_input())).error(), not_found);
-    EXPECT_EQ((co_await client.call("GetShardIterator", {{"StreamName", "s"},
-                                                         {"ShardId", shard_name(0)},
-                                                         {"ShardIteratorType", "LATEST"}}))
+    EXPECT_EQ((co_await client.call("GetShardIterator",
+                                    {{"StreamName", "s"}, {"ShardId", shard_name(0)}, {"ShardIteratorType", "LATEST"}}))
                   .error(),
               "ResourceNotFoundException: Shard shardId-000000000000 in stream s under account 000000000000 does not "
               "exist");
@@ -296,23 +293,23 @@ TEST(StreamStates, AMissingStreamIsNotFoundByAnyOperation) {
 }
 
 TEST(DescribeLimits, CountsOpenShardsAndOnDemandStreamsOfTheAccount) {
-  run_server({.settings = {"directory.account_shards_max=300", "directory.account_on_demand_streams_max=7"}},
-             [](TestServer& server) -> env::Task<void> {
-               const Client client{.server = server, .core = 1};
-               EXPECT_EQ((co_await client.expect("DescribeLimits", {})).to_json(),
-                         R"({"ShardLimit":300,"OpenShardCount":0,"OnDemandStreamCount":0,"OnDemandStreamCountLimit":7})");
-               co_await client.create("s", 2);
-               co_await client.expect("CreateStream", {{"StreamName", "on-demand"}});
-               co_await server.settle("on-demand");
-               co_await client.expect("SplitShard", {{"StreamName", "s"},
-                                                     {"ShardToSplit", shard_name(0)},
-                                                     {"NewStartingHashKey", "1000"}});
-               co_await server.settle("s");
-               EXPECT_EQ((co_await client.expect("DescribeLimits", {})).to_json(),
-                         R"({"ShardLimit":300,"OpenShardCount":3,"OnDemandStreamCount":1,"OnDemandStreamCountLimit":7})");
-               const Client elsewhere{.server = server, .region = "eu-west-1"};
-               EXPECT_EQ((co_await elsewhere.expect("DescribeLimits", {}))["OpenShardCount"].integer(), 0);
-             });
+  run_server(
+      {.settings = {"directory.account_shards_max=300", "directory.account_on_demand_streams_max=7"}},
+      [](TestServer& server) -> env::Task<void> {
+        const Client client{.server = server, .core = 1};
+        EXPECT_EQ((co_await client.expect("DescribeLimits", {})).to_json(),
+                  R"({"ShardLimit":300,"OpenShardCount":0,"OnDemandStreamCount":0,"OnDemandStreamCountLimit":7})");
+        co_await client.create("s", 2);
+        co_await client.expect("CreateStream", {{"StreamName", "on-demand"}});
+        co_await server.settle("on-demand");
+        co_await client.expect("SplitShard",
+                               {{"StreamName", "s"}, {"ShardToSplit", shard_name(0)}, {"NewStartingHashKey", "1000"}});
+        co_await server.settle("s");
+        EXPECT_EQ((co_await client.expect("DescribeLimits", {})).to_json(),
+                  R"({"ShardLimit":300,"OpenShardCount":3,"OnDemandStreamCount":1,"OnDemandStreamCountLimit":7})");
+        const Client elsewhere{.server = server, .region = "eu-west-1"};
+        EXPECT_EQ((co_await elsewhere.expect("DescribeLimits", {}))["OpenShardCount"].integer(), 0);
+      });
 }
 
 }  // namespace

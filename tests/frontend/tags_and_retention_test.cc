@@ -110,15 +110,18 @@ TEST(Retention, MovesBetweenOneDayAndOneYear) {
     EXPECT_EQ(co_await set(client, "Increase", 48), "");
     EXPECT_EQ(co_await period(client), 48);
     EXPECT_EQ(co_await set(client, "Increase", 47),
-              error + "Requested retention period (47 hours) for stream s can not be shorter than existing retention "
-                      "period (48 hours). Use DecreaseRetentionPeriod API.");
+              error +
+                  "Requested retention period (47 hours) for stream s can not be shorter than existing retention "
+                  "period (48 hours). Use DecreaseRetentionPeriod API.");
     EXPECT_EQ(co_await set(client, "Increase", 8'761),
-              error + "Maximum allowed retention period is 8760 hours. Requested retention period (8761 hours) is too "
-                      "long.");
+              error +
+                  "Maximum allowed retention period is 8760 hours. Requested retention period (8761 hours) is too "
+                  "long.");
     EXPECT_EQ(co_await set(client, "Increase", 8'760), "");
     EXPECT_EQ(co_await set(client, "Decrease", 8'761),
-              error + "Requested retention period (8761 hours) for stream s can not be longer than existing retention "
-                      "period (8760 hours). Use IncreaseRetentionPeriod API.");
+              error +
+                  "Requested retention period (8761 hours) for stream s can not be longer than existing retention "
+                  "period (8760 hours). Use IncreaseRetentionPeriod API.");
     EXPECT_EQ(co_await set(client, "Decrease", 8'760), "") << "equal";
     for (const std::string operation : {"Increase", "Decrease"}) {
       for (const std::int64_t hours : {23, 0, -5}) {

@@ -312,8 +312,8 @@ TEST(WireValue, ComesBackTheSameFromBothEncodings) {
                                 {"Yes", true},
                                 {"Data", WireValue::Blob{"hi"}},
                                 {"List", WireValue::List{WireValue::Map{{"Key", 70'000}}}}};
-  for (const WireValue& read : {WireValue::from_json(WireValue(value).to_json()),
-                                WireValue::from_cbor(WireValue(value).to_cbor())}) {
+  for (const WireValue& read :
+       {WireValue::from_json(WireValue(value).to_json()), WireValue::from_cbor(WireValue(value).to_cbor())}) {
     EXPECT_EQ(read["Text"].text(), "a\"b");
     EXPECT_EQ(read["Number"].integer(), -3);
     EXPECT_TRUE(read["Yes"].boolean());
@@ -326,8 +326,16 @@ TEST(WireValue, ComesBackTheSameFromBothEncodings) {
 // API reference, section 8.5.
 TEST(WireValue, ReadsTheReferencesCbor) {
   const WireValue read = WireValue::from_cbor(
-      "\xa3\x64" "Data" "\x42\x68\x69\x6c" "PartitionKey" "\x61" "a" "\x69" "Timestamp"
-      "\xc1\x1b" + std::string("\0\0\x01\x8b\xcf\xe5\x68\x7b", 8));
+      "\xa3\x64"
+      "Data"
+      "\x42\x68\x69\x6c"
+      "PartitionKey"
+      "\x61"
+      "a"
+      "\x69"
+      "Timestamp"
+      "\xc1\x1b" +
+      std::string("\0\0\x01\x8b\xcf\xe5\x68\x7b", 8));
   EXPECT_EQ(read["Data"].blob(), "hi");
   EXPECT_EQ(read["PartitionKey"].text(), "a");
   EXPECT_EQ(read["Timestamp"].time(), wall_time_ms(1'700'000'000'123));

@@ -1,8 +1,8 @@
 // AddTagsToStream: adds or overwrites tags (API reference, section 3.4). Checks: existence, characters, count.
+#include "kinesis/shapes/add_tags_to_stream.h"
 #include "frontend/operations/common.h"
 #include "frontend/operations/operations.h"
 #include "frontend/operations/tag_checks.h"
-#include "kinesis/shapes/add_tags_to_stream.h"
 
 namespace weir::frontend {
 

@@ -16,10 +16,9 @@ ApiResult<std::string> addressed_stream(const OperationCall& call, const std::op
   // The model's pattern lets more pass than can be the ARN of a stream.
   if (!parsed) return std::unexpected(kinesis::errors::stream_not_found(*arn, call.identity.account));
   if (parsed->account != call.identity.account) {
-    const std::string principal = "arn:" + std::string(parsed->partition) + ":iam::" + call.identity.account + ":user/" +
-                                  call.identity.access_key_id;
-    return std::unexpected(
-        kinesis::errors::not_authorized(principal, kinesis::info(call.operation).name, *arn));
+    const std::string principal = "arn:" + std::string(parsed->partition) + ":iam::" + call.identity.account +
+                                  ":user/" + call.identity.access_key_id;
+    return std::unexpected(kinesis::errors::not_authorized(principal, kinesis::info(call.operation).name, *arn));
   }
   if (name && *name != parsed->name) {
     return std::unexpected(kinesis::errors::stream_name_and_arn_disagree(*name, *arn));
@@ -58,8 +57,7 @@ env::Task<std::optional<kinesis::ApiError>> over_call_rate(OperationCall& call, 
   if (per_stream) subject.append("/").append(stream_name);
   env::Core& counting_core = call.services.directory_core;
   co_await counting_core.enter();
-  const bool admitted =
-      call.services.call_rates.try_admit(counting_core.now(), subject, operation.calls_per_second);
+  const bool admitted = call.services.call_rates.try_admit(counting_core.now(), subject, operation.calls_per_second);
   co_await call.core.enter();
   if (admitted) co_return std::nullopt;
   if (per_stream) co_return kinesis::errors::stream_calls_exceeded(stream_name, call.identity.account);
@@ -145,8 +143,7 @@ kinesis::ApiError api_error(const directory::DirectoryRefusal& refusal, const Op
     case retention_too_short:
     case retention_too_long:
     case retention_below_current:
-    case retention_above_current:
-      break;  // these need what was asked for: see split_shard.cc and set_retention.cc
+    case retention_above_current: break;  // these need what was asked for: see split_shard.cc and retention_errors.h
     case too_many_tags: return errors::too_many_tags(name, account, refusal.limit);
     case unavailable: return errors::service_unavailable(refusal.reason);
   }

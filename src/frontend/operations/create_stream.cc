@@ -1,8 +1,8 @@
 // CreateStream: makes a stream (API reference, section 3.4).
+#include "kinesis/shapes/create_stream.h"
 #include "frontend/operations/common.h"
 #include "frontend/operations/operations.h"
 #include "frontend/operations/tag_checks.h"
-#include "kinesis/shapes/create_stream.h"
 #include "model/limits.h"
 
 namespace weir::frontend {

@@ -1,8 +1,8 @@
 // DecreaseStreamRetentionPeriod: keeps records for less time (API reference, section 3.4).
+#include "kinesis/shapes/decrease_stream_retention_period.h"
 #include "frontend/operations/common.h"
 #include "frontend/operations/operations.h"
 #include "frontend/operations/retention_errors.h"
-#include "kinesis/shapes/decrease_stream_retention_period.h"
 
 namespace weir::frontend {
 

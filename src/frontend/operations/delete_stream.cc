@@ -1,8 +1,8 @@
 // DeleteStream: removes a stream with everything in it (API reference, section 3.4). EnforceConsumerDeletion changes
 // nothing as long as a stream cannot have registered consumers.
+#include "kinesis/shapes/delete_stream.h"
 #include "frontend/operations/common.h"
 #include "frontend/operations/operations.h"
-#include "kinesis/shapes/delete_stream.h"
 
 namespace weir::frontend {
 

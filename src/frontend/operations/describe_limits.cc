@@ -1,7 +1,7 @@
 // DescribeLimits: the account's shards and on-demand streams against their quotas (API reference, section 3.4).
+#include "kinesis/shapes/describe_limits.h"
 #include "frontend/operations/common.h"
 #include "frontend/operations/operations.h"
-#include "kinesis/shapes/describe_limits.h"
 
 namespace weir::frontend {
 
@@ -17,8 +17,10 @@ env::Task<OperationResult> describe_limits(OperationCall& call) {
   const directory::ShardMapPointer map = call.routes.map();
   if (const auto* streams = map->streams_of(scope_of(call))) {
     for (const auto& [name, stream] : *streams) {
-      if (stream->mode == directory::StreamMode::on_demand) ++output.on_demand_stream_count;
-      else output.open_shard_count += static_cast<std::int32_t>(stream->open_shard_count());
+      if (stream->mode == directory::StreamMode::on_demand)
+        ++output.on_demand_stream_count;
+      else
+        output.open_shard_count += static_cast<std::int32_t>(stream->open_shard_count());
     }
   }
   co_return kinesis::encode(call.encoding, output);

@@ -10,10 +10,9 @@
 namespace weir::frontend {
 namespace {
 
-// The shards behind `after`, at most `limit`; true when there are more.
+// The shards behind `after`, at most `limit`; true when there are more. While the stream is in CREATING it has none.
 bool add_shards(const directory::Stream& stream, std::optional<ShardIndex> after, std::size_t limit,
                 std::vector<kinesis::Shard>& shards) {
-  if (stream.status == directory::StreamStatus::creating) return false;  // has none yet, for its clients
   for (const directory::Shard& shard : stream.shards) {
     if (after && shard.index <= *after) continue;
     if (shards.size() == limit) return true;
@@ -44,8 +43,8 @@ env::Task<OperationResult> describe_stream(OperationCall& call) {
   description.stream_status = wire_status(stream->status);
   description.stream_mode_details = {.stream_mode = wire_mode(stream->mode)};
   const auto limit = static_cast<std::uint32_t>(input.limit.value_or(model::limits::describe_stream_shards_max));
-  description.has_more_shards = add_shards(*stream, after, std::min(limit, model::limits::describe_stream_shards_max),
-                                           description.shards);
+  description.has_more_shards =
+      add_shards(*stream, after, std::min(limit, model::limits::describe_stream_shards_max), description.shards);
   description.retention_period_hours = static_cast<std::int32_t>(stream->retention_hours);
   description.stream_creation_timestamp = stream->created;
   description.enhanced_monitoring.emplace_back();

@@ -1,8 +1,8 @@
 // DescribeStreamSummary: a stream without its shards (API reference, section 3.4). StreamId is never returned: clients
 // would leave the endpoint they were given for an AWS host name (section 1.1).
+#include "kinesis/shapes/describe_stream_summary.h"
 #include "frontend/operations/common.h"
 #include "frontend/operations/operations.h"
-#include "kinesis/shapes/describe_stream_summary.h"
 
 namespace weir::frontend {
 

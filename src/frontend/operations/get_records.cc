@@ -55,8 +55,7 @@ kinesis::ApiError read_error(OperationCall& call, const cell::ReadReply& reply, 
     case cell::Refusal::not_mine:
       return kinesis::errors::service_unavailable("The shard cannot be read at the moment. Try again.");
     case cell::Refusal::none:
-    case cell::Refusal::failed:
-      break;
+    case cell::Refusal::failed: break;
   }
   return kinesis::errors::internal_failure();
 }

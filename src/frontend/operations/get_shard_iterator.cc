@@ -1,7 +1,7 @@
 // GetShardIterator: a token for a place in a shard (API reference, sections 3.4 and 4.4).
+#include "kinesis/shapes/get_shard_iterator.h"
 #include "frontend/operations/common.h"
 #include "frontend/operations/operations.h"
-#include "kinesis/shapes/get_shard_iterator.h"
 #include "model/sequence_number.h"
 #include "model/shard_id.h"
 #include "model/shard_iterator.h"
@@ -29,16 +29,15 @@ ApiResult<Start> start_at_sequence_number(const GetShardIteratorInput& input, co
         kinesis::errors::starting_sequence_number_invalid(text, id, stream.name, stream.scope.account));
   }
   if (number->shard_index() != shard.index) {
-    return std::unexpected(kinesis::errors::starting_sequence_number_of_other_shard(
-        model::shard_id_of_sequence(number->shard), id));
+    return std::unexpected(
+        kinesis::errors::starting_sequence_number_of_other_shard(model::shard_id_of_sequence(number->shard), id));
   }
   if (unix_seconds(number->shard_created) != unix_seconds(shard.created)) {
     return std::unexpected(
         kinesis::errors::starting_sequence_number_of_other_stream(text, id, stream.name, stream.scope.account));
   }
   const bool after = *input.shard_iterator_type == ShardIteratorType::after_sequence_number;
-  return Start{.from = cell::StartFrom::sequence_number,
-               .position = {number->index.value + (after ? 1 : 0)}};
+  return Start{.from = cell::StartFrom::sequence_number, .position = {number->index.value + (after ? 1 : 0)}};
 }
 
 ApiResult<Start> find_start(const GetShardIteratorInput& input, const directory::Stream& stream,
@@ -71,8 +70,7 @@ ApiResult<std::pair<std::shared_ptr<const directory::Stream>, const directory::S
     return std::unexpected(kinesis::errors::shard_not_parsed(*input.shard_id, *name, call.identity.account));
   }
   auto stream = call.routes.map()->find(call.identity.account, call.identity.region, *name);
-  const bool has_shards = stream != nullptr && stream->status != directory::StreamStatus::creating;
-  const directory::Shard* shard = has_shards ? stream->find_shard(*index) : nullptr;
+  const directory::Shard* shard = stream != nullptr ? stream->find_shard(*index) : nullptr;  // none while in CREATING
   if (shard == nullptr) {
     return std::unexpected(
         kinesis::errors::shard_does_not_exist(model::shard_id(*index), *name, call.identity.account));
@@ -90,18 +88,18 @@ env::Task<OperationResult> get_shard_iterator(OperationCall& call) {
   WEIR_API_TRY(const Start start, find_start(input, *stream, *shard, call.core.wall_now()));
   if (input.dry_run.value_or(false)) co_return std::unexpected(kinesis::errors::dry_run());
 
-  const cell::LocateReply located = co_await call.services.cell.locate(call.core, shard->lane, stream->key_of(*shard),
-                                                                       start.from, start.time);
+  const cell::LocateReply located =
+      co_await call.services.cell.locate(call.core, shard->lane, stream->key_of(*shard), start.from, start.time);
   if (located.refusal == cell::Refusal::throttled) {
-    co_return std::unexpected(kinesis::errors::shard_rate_exceeded(model::shard_id(shard->index), stream->name,
-                                                                   stream->scope.account));
+    co_return std::unexpected(
+        kinesis::errors::shard_rate_exceeded(model::shard_id(shard->index), stream->name, stream->scope.account));
   }
   if (located.refusal == cell::Refusal::failed) co_return std::unexpected(kinesis::errors::internal_failure());
   if (located.refusal != cell::Refusal::none) {
-    co_return std::unexpected(kinesis::errors::service_unavailable("The shard cannot be read at the moment. Try again."));
+    co_return std::unexpected(
+        kinesis::errors::service_unavailable("The shard cannot be read at the moment. Try again."));
   }
-  const RecordIndex from =
-      start.from == cell::StartFrom::sequence_number ? start.position : located.position;
+  const RecordIndex from = start.from == cell::StartFrom::sequence_number ? start.position : located.position;
   const kinesis::GetShardIteratorOutput output{
       .shard_iterator = model::seal_iterator(call.sealer, {.shard = stream->key_of(*shard),
                                                            .from = from,

@@ -1,8 +1,8 @@
 // IncreaseStreamRetentionPeriod: keeps records longer (API reference, section 3.4).
+#include "kinesis/shapes/increase_stream_retention_period.h"
 #include "frontend/operations/common.h"
 #include "frontend/operations/operations.h"
 #include "frontend/operations/retention_errors.h"
-#include "kinesis/shapes/increase_stream_retention_period.h"
 
 namespace weir::frontend {
 

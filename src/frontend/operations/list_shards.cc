@@ -90,8 +90,8 @@ env::Task<OperationResult> list_shards(OperationCall& call) {
   const directory::Stream& stream = *listing.stream;
   if (auto error = co_await over_call_rate(call, stream.name)) co_return std::unexpected(std::move(*error));
   if (stream.status != directory::StreamStatus::active && stream.status != directory::StreamStatus::updating) {
-    co_return std::unexpected(kinesis::errors::stream_not_active(
-        stream.name, stream.scope.account, kinesis::Choice(wire_status(stream.status)).text));
+    co_return std::unexpected(kinesis::errors::stream_not_active(stream.name, stream.scope.account,
+                                                                 kinesis::Choice(wire_status(stream.status)).text));
   }
   const auto wanted = static_cast<std::size_t>(input.max_results.value_or(model::limits::list_shards_max));
   const std::size_t limit = std::min<std::size_t>(wanted, model::limits::list_shards_max);

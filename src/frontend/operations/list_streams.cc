@@ -44,7 +44,8 @@ env::Task<OperationResult> list_streams(OperationCall& call) {
   ListStreamsOutput output;
   const directory::ShardMapPointer map = call.routes.map();
   if (const auto* streams = map->streams_of(scope_of(call))) {
-    for (auto entry = after.empty() ? streams->begin() : streams->upper_bound(after); entry != streams->end(); ++entry) {
+    for (auto entry = after.empty() ? streams->begin() : streams->upper_bound(after); entry != streams->end();
+         ++entry) {
       if (output.stream_names.size() == limit) {
         output.has_more_streams = true;
         break;

@@ -1,7 +1,7 @@
 // ListTagsForStream: a stream's tags by key, page by page (API reference, section 3.4).
+#include "kinesis/shapes/list_tags_for_stream.h"
 #include "frontend/operations/common.h"
 #include "frontend/operations/operations.h"
-#include "kinesis/shapes/list_tags_for_stream.h"
 #include "model/limits.h"
 
 namespace weir::frontend {

@@ -1,7 +1,7 @@
 // MergeShards: two adjacent shards become one (API reference, section 3.4).
+#include "kinesis/shapes/merge_shards.h"
 #include "frontend/operations/common.h"
 #include "frontend/operations/operations.h"
-#include "kinesis/shapes/merge_shards.h"
 #include "model/shard_id.h"
 
 namespace weir::frontend {

@@ -42,8 +42,7 @@ kinesis::ApiError put_error(OperationCall& call, cell::Refusal refusal, const di
       call.services.metrics.records_unavailable.add();
       return kinesis::errors::service_unavailable("The shard cannot take records at the moment. Try again.");
     case cell::Refusal::none:
-    case cell::Refusal::failed:
-      break;
+    case cell::Refusal::failed: break;
   }
   call.services.metrics.records_failed.add();
   return kinesis::errors::internal_failure();

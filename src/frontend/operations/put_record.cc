@@ -1,7 +1,7 @@
 // PutRecord: one record into a stream (API reference, section 3.4).
-#include "frontend/operations/put_checks.h"
-#include "frontend/operations/operations.h"
 #include "kinesis/shapes/put_record.h"
+#include "frontend/operations/operations.h"
+#include "frontend/operations/put_checks.h"
 #include "model/sequence_number.h"
 #include "model/shard_id.h"
 
@@ -27,8 +27,8 @@ std::optional<kinesis::ApiError> check_input(const OperationCall& call, const Pu
 std::string encode_success(const OperationCall& call, const directory::Shard& shard, const cell::AppendReply& reply) {
   kinesis::PutRecordOutput output;
   output.shard_id = model::shard_id(shard.index);
-  output.sequence_number = model::to_string(
-      model::record_sequence_number(shard.created, shard.index, reply.first_index, reply.arrival));
+  output.sequence_number =
+      model::to_string(model::record_sequence_number(shard.created, shard.index, reply.first_index, reply.arrival));
   return kinesis::encode(call.encoding, output);
 }
 

@@ -169,7 +169,8 @@ env::Task<OperationResult> put_records(OperationCall& call) {
   WEIR_API_TRY(std::vector<Entry> entries, place_entries(*input.records));
   if (input.dry_run.value_or(false)) co_return std::unexpected(kinesis::errors::dry_run());
 
-  // A round per shard map: entries whose shard is closed go round again with the next map, or when it may be open again.
+  // A round per shard map: entries whose shard is closed go round again with the next map, or when it may be open
+  // again.
   const MonotonicTime deadline = call.core.now() + Duration(call.services.settings.reroute_time_max.get());
   while (true) {
     const std::uint64_t map_version = call.routes.map()->version();

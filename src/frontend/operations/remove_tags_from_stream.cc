@@ -1,8 +1,8 @@
 // RemoveTagsFromStream: removes tags by key; missing ones are ignored (API reference, section 3.4).
+#include "kinesis/shapes/remove_tags_from_stream.h"
 #include "frontend/operations/common.h"
 #include "frontend/operations/operations.h"
 #include "frontend/operations/tag_checks.h"
-#include "kinesis/shapes/remove_tags_from_stream.h"
 
 namespace weir::frontend {
 

@@ -38,17 +38,14 @@ ApiResult<ShardSelection> select_shards(const kinesis::ShardFilter& filter, cons
     case ShardFilterType::after_shard_id: {
       const auto after = model::parse_shard_id(*filter.shard_id);
       if (!after) {
-        return std::unexpected(
-            kinesis::errors::shard_not_parsed(*filter.shard_id, stream.name, stream.scope.account));
+        return std::unexpected(kinesis::errors::shard_not_parsed(*filter.shard_id, stream.name, stream.scope.account));
       }
       return ShardSelection{.after = after};
     }
-    case ShardFilterType::from_trim_horizon:
-      return ShardSelection{};
+    case ShardFilterType::from_trim_horizon: return ShardSelection{};
     case ShardFilterType::at_trim_horizon:
       return ShardSelection{.kind = ShardSelection::Kind::open_at, .time = horizon};
-    case ShardFilterType::at_latest:
-      return ShardSelection{.kind = ShardSelection::Kind::open};
+    case ShardFilterType::at_latest: return ShardSelection{.kind = ShardSelection::Kind::open};
     case ShardFilterType::at_timestamp:
       return ShardSelection{.kind = ShardSelection::Kind::open_at, .time = std::max(*filter.timestamp, horizon)};
     case ShardFilterType::from_timestamp:
@@ -60,14 +57,11 @@ ApiResult<ShardSelection> select_shards(const kinesis::ShardFilter& filter, cons
 bool is_selected(const ShardSelection& selection, const directory::Stream& stream,
                  const directory::Shard& shard) noexcept {
   switch (selection.kind) {
-    case ShardSelection::Kind::all:
-      return true;
-    case ShardSelection::Kind::open:
-      return shard.is_open();
+    case ShardSelection::Kind::all: return true;
+    case ShardSelection::Kind::open: return shard.is_open();
     case ShardSelection::Kind::open_at:
       return had_started(stream, shard, selection.time) && (shard.is_open() || selection.time < *shard.closed);
-    case ShardSelection::Kind::not_ended_before:
-      return shard.is_open() || *shard.closed >= selection.time;
+    case ShardSelection::Kind::not_ended_before: return shard.is_open() || *shard.closed >= selection.time;
   }
   return false;
 }

@@ -1,8 +1,8 @@
 // ShardFilter: which shards ListShards shows (API reference, section 4.6).
 //
-// A shard is taken to start when its parent closed and to end when it closed itself, the end excluded. The life times of
-// one key's shards then follow each other without gap or overlap, so that the AT_ filters always show a set that covers
-// every hash key exactly once: clients check that.
+// A shard is taken to start when its parent closed and to end when it closed itself, the end excluded. The life times
+// of one key's shards then follow each other without gap or overlap, so that the AT_ filters always show a set that
+// covers every hash key exactly once: clients check that.
 #pragma once
 
 #include <cstdint>

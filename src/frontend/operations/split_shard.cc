@@ -1,7 +1,7 @@
 // SplitShard: one shard becomes two (API reference, section 3.4).
+#include "kinesis/shapes/split_shard.h"
 #include "frontend/operations/common.h"
 #include "frontend/operations/operations.h"
-#include "kinesis/shapes/split_shard.h"
 #include "model/shard_id.h"
 
 namespace weir::frontend {

@@ -13,8 +13,8 @@ Characters judge(std::string_view text) noexcept {
   bool has_percent = false;
   for (const char c : text) {
     const auto byte = static_cast<unsigned char>(c);
-    const bool is_letter_or_digit = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
-                                    (byte >= '0' && byte <= '9') || byte >= 0x80;
+    const bool is_letter_or_digit =
+        (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') || (byte >= '0' && byte <= '9') || byte >= 0x80;
     if (is_letter_or_digit || allowed_signs.find(c) != std::string_view::npos) continue;
     if (c != '%') return Characters::invalid;
     has_percent = true;

@@ -34,8 +34,11 @@ void fuzz_connection(std::span<const std::uint8_t> input, std::string_view greet
     served.to_server.end();
     fixture.core.run();
     fixture.core.run_for(hours(3));
-    fixture.handler.release();
-    fixture.core.run();
+    // A pipeline may hold a request that waits for its release behind every other one.
+    for (std::size_t request = 0; !served.ended && request <= bytes.size(); ++request) {
+      fixture.handler.release();
+      fixture.core.run();
+    }
     WEIR_ASSERT(served.ended);
   }
   WEIR_ASSERT(fixture.handler.running == 0);
