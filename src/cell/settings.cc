@@ -1,5 +1,7 @@
 #include "cell/settings.h"
 
+#include <algorithm>
+
 #include "cell/lane_count.h"
 #include "journal/format.h"
 #include "model/limits.h"
@@ -9,9 +11,9 @@ namespace weir::cell {
 namespace limits = model::limits;
 
 CellSettings::CellSettings(SettingsRegistry& registry)
-    : lanes(registry, "cell.lanes", 2, {.least = 1, .most = lanes_max},
-            "Lanes of a new data directory: each has a journal of its own and commits on its own. Fixed at the first "
-            "start; later the data directory decides."),
+    : lanes(registry, "cell.lanes", 0, {.least = 0, .most = lanes_max},
+            "Lanes of a new data directory: each has a journal of its own and commits on its own. 0: one for every two "
+            "cores. Fixed at the first start; later the data directory decides."),
       enforce_rates(registry, "limits.enforce_rates", true,
                     "Hold shards and accounts to their per-second limits. Off, every rate is unlimited at once; sizes "
                     "and quotas stay."),
@@ -42,6 +44,11 @@ CellSettings::CellSettings(SettingsRegistry& registry)
                         "refused, to be tried again."),
       trim_share_percent(registry, "cell.trim_share_percent", 10, {.least = 1, .most = 100},
                          "Share of its time that a lane may spend looking for records past their retention.") {}
+
+std::uint32_t CellSettings::lanes_wanted(std::uint32_t cores) const noexcept {
+  const auto chosen = static_cast<std::uint32_t>(lanes.get());
+  return chosen != 0 ? chosen : std::clamp(cores / 2, 1U, lanes_max);
+}
 
 LaneOptions CellSettings::lane_options() const {
   return {

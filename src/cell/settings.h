@@ -12,6 +12,10 @@ struct CellSettings {
   // Options for one lane; lane, epoch and trim_interval are the caller's to fill in.
   [[nodiscard]] LaneOptions lane_options() const;
 
+  // How many lanes a new cell gets on a machine with so many cores. Few lanes make large batches, and with two cores one
+  // lane is faster than two at everything that was measured.
+  [[nodiscard]] std::uint32_t lanes_wanted(std::uint32_t cores) const noexcept;
+
   Setting<std::uint64_t> lanes;
 
   Setting<bool> enforce_rates;

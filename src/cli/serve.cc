@@ -111,8 +111,7 @@ Result<void> load_settings(SettingsRegistry& registry, const ServeOptions& optio
 }
 
 Result<void> check_limits(const AllSettings& settings, std::uint32_t cores) {
-  const auto lanes = static_cast<std::uint32_t>(settings.cell.lanes.get());
-  const WorstCase need = worst_case(settings, cores, lanes);
+  const WorstCase need = worst_case(settings, cores, settings.cell.lanes_wanted(cores));
   WEIR_CHECK(preflight(need, env::system_limits(), env::process_usage()));
   const Result<std::uint64_t> raised = env::raise_descriptor_limit();
   if (!raised) return std::unexpected(raised.error());

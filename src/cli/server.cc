@@ -79,8 +79,8 @@ env::Task<Result<void>> Server::open_storage() {
   }
   lock_ = std::move(*lock);
 
-  auto lanes = co_await cell::fix_lane_count(core_, directory_path_,
-                                             static_cast<std::uint32_t>(settings_.cell.lanes.get()));
+  auto lanes =
+      co_await cell::fix_lane_count(core_, directory_path_, settings_.cell.lanes_wanted(runtime_.core_count()));
   if (!lanes) co_return fail_while("reading the number of lanes", lanes.error());
   auto metastore = co_await metastore::open_sqlite_metastore(core_, directory_path_ + "/metadata.sqlite");
   if (!metastore) co_return fail_while("opening the metadata store", metastore.error());

@@ -45,6 +45,7 @@ class File {
                                                     Durability durability) = 0;
   [[nodiscard]] virtual Task<Result<void>> sync() = 0;  // fdatasync. Errors: io
   [[nodiscard]] virtual Task<Result<std::uint64_t>> size() = 0;
+  // Cuts the file, or grows it: what is new reads as zeros and has its space reserved. Errors: io, no_space.
   [[nodiscard]] virtual Task<Result<void>> truncate(std::uint64_t size) = 0;
 };
 

@@ -21,8 +21,6 @@ constexpr std::string_view preparing_suffix = ".preparing";
 constexpr std::size_t number_digits = 20;
 
 constexpr std::uint64_t zero_chunk_bytes = mebibyte;
-// Zeros reach the disk in steps, so that the commits that run beside it never wait for a long flush.
-constexpr std::uint64_t zero_sync_bytes = 8 * mebibyte;
 
 constexpr std::uint64_t epoch_magic = 0x4843504552494557;  // "WEIREPCH"
 constexpr std::size_t epoch_file_bytes = 32;
@@ -69,6 +67,7 @@ class FileSegmentStore final : public SegmentStore {
 
   env::Task<Result<std::vector<SegmentStatus>>> list() override;
   env::Task<Result<void>> create(SegmentNumber number, std::uint64_t capacity_bytes) override;
+  env::Task<Result<void>> prepare(SegmentNumber number, std::uint64_t offset, std::uint64_t bytes) override;
   env::Task<Result<void>> append(SegmentNumber number, std::uint64_t offset, std::span<const BytesView> parts) override;
   env::Task<Result<std::size_t>> read(SegmentNumber number, std::uint64_t offset, MutableBytes out) override;
   env::Task<Result<void>> truncate(SegmentNumber number, std::uint64_t length_bytes) override;
@@ -89,7 +88,7 @@ class FileSegmentStore final : public SegmentStore {
   [[nodiscard]] Result<void> check_fence() const;
   [[nodiscard]] env::Task<Result<FilePointer>> file_of(SegmentNumber number);
   void forget(SegmentNumber number);
-  [[nodiscard]] env::Task<Result<void>> write_zeros(std::string path, std::uint64_t bytes);
+  [[nodiscard]] env::Task<Result<void>> reserve(std::string path, std::uint64_t bytes);
   [[nodiscard]] env::Task<Result<void>> write_parts(std::string path, std::span<const BytesView> parts);
 
   env::FileSystem& files_;
@@ -149,7 +148,7 @@ env::Task<Result<void>> FileSegmentStore::create(SegmentNumber number, std::uint
     co_return std::unexpected(existing.error());
   }
   const std::string preparing = path + std::string(preparing_suffix);
-  auto written = co_await write_zeros(preparing, capacity_bytes);
+  auto written = co_await reserve(preparing, capacity_bytes);
   if (written) written = check_fence();
   if (written) written = co_await files_.rename(preparing, path);
   if (!written) {
@@ -160,16 +159,23 @@ env::Task<Result<void>> FileSegmentStore::create(SegmentNumber number, std::uint
   co_return co_await files_.sync_directory(options_.directory);
 }
 
-env::Task<Result<void>> FileSegmentStore::write_zeros(std::string path, std::uint64_t bytes) {
-  static const std::vector<std::byte> zeros(zero_chunk_bytes);
+env::Task<Result<void>> FileSegmentStore::reserve(std::string path, std::uint64_t bytes) {
   WEIR_CO_TRY(const std::unique_ptr<env::File> file, co_await files_.open(path, env::OpenMode::create_new));
-  for (std::uint64_t offset = 0; offset < bytes;) {
-    const BytesView part = BytesView(zeros).first(std::min(zero_chunk_bytes, bytes - offset));
+  WEIR_CO_CHECK(co_await file->truncate(bytes));
+  co_return co_await file->sync();
+}
+
+env::Task<Result<void>> FileSegmentStore::prepare(SegmentNumber number, std::uint64_t offset, std::uint64_t bytes) {
+  static const std::vector<std::byte> zeros(zero_chunk_bytes);
+  WEIR_CO_CHECK(check_fence());
+  WEIR_CO_TRY(const FilePointer file, co_await file_of(number));
+  const std::uint64_t end = offset + bytes;
+  while (offset < end) {
+    const BytesView part = BytesView(zeros).first(std::min(zero_chunk_bytes, end - offset));
     WEIR_CO_CHECK(co_await file->write_at(offset, {&part, 1}, env::Durability::buffered));
     offset += part.size();
-    if (offset % zero_sync_bytes == 0 || offset == bytes) WEIR_CO_CHECK(co_await file->sync());
   }
-  co_return Result<void>{};
+  co_return co_await file->sync();
 }
 
 env::Task<Result<void>> FileSegmentStore::append(SegmentNumber number, std::uint64_t offset,

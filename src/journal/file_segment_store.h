@@ -1,8 +1,9 @@
 // Segments as files of one directory: 00000000000000000007.segment, and a file "epoch" that remembers the highest epoch
 // under which the lane was ever opened on this machine.
 //
-// A new segment is written full of zeros under a temporary name, synced, and renamed: on ext4 a commit into blocks that
-// hold zeros is several times faster than one into blocks that are only reserved, because no metadata changes.
+// A new segment gets its space under a temporary name, is synced, and renamed. prepare() writes zeros into it: on ext4 a
+// commit into blocks that hold zeros is several times faster than one into blocks that are only reserved, because no
+// metadata changes.
 #pragma once
 
 #include <atomic>

@@ -13,6 +13,10 @@ namespace {
 
 constexpr std::array<std::byte, sector_bytes> padding_zeros{};
 
+// A segment is prepared in steps of this size, so that the commits beside it never wait for a long flush, and so that
+// whoever needs the segment at once gets it after one step.
+constexpr std::uint64_t prepare_step_bytes = 2 * mebibyte;
+
 // To the callers of commit, no_space means that nothing was written. After a failed write that is not known.
 std::unexpected<Error> failed_write(std::string_view doing, Error error) {
   if (error.code == ErrorCode::no_space) error.code = ErrorCode::io;
@@ -135,7 +139,7 @@ void JournalImpl::publish(const BatchHeader& header, std::vector<Fragment> fragm
   segment.tail_bytes += header.total_bytes;
   last_batch_ = header.number;
   ++batches_committed_;
-  if (segment.tail_bytes > segment.stored_bytes / 2 && !has_tried_to_prepare_) {
+  if (segment.tail_bytes > segment.stored_bytes / 8 && !has_tried_to_prepare_) {
     has_tried_to_prepare_ = true;
     tasks_.spawn(prepare_next());
   }
@@ -194,7 +198,7 @@ env::Task<Result<void>> JournalImpl::roll() {
 }
 
 env::Task<Result<JournalImpl::PreparedSegment>> JournalImpl::take_prepared() {
-  while (is_preparing_) co_await changed_.wait();
+  co_await stop_preparing();
   if (prepared_) {
     const PreparedSegment prepared = *prepared_;
     prepared_.reset();
@@ -203,9 +207,16 @@ env::Task<Result<JournalImpl::PreparedSegment>> JournalImpl::take_prepared() {
   co_return co_await create_segment();
 }
 
+// Under a very fast writer there is no time to prepare a whole segment. Then the rest of it is used as it is.
+env::Task<void> JournalImpl::stop_preparing() {
+  is_in_a_hurry_ = true;
+  while (is_preparing_) co_await changed_.wait();
+  is_in_a_hurry_ = false;
+}
+
 env::Task<void> JournalImpl::prepare_next() {
   is_preparing_ = true;
-  auto created = co_await create_segment();
+  auto created = co_await create_and_prepare();
   is_preparing_ = false;
   if (created) {
     prepared_ = *created;
@@ -217,7 +228,19 @@ env::Task<void> JournalImpl::prepare_next() {
   changed_.notify_all();
 }
 
-// A new segment full of zeros, of a number never used before. With little room left, a small one.
+env::Task<Result<JournalImpl::PreparedSegment>> JournalImpl::create_and_prepare() {
+  WEIR_CO_TRY(const PreparedSegment segment, co_await create_segment());
+  for (std::uint64_t offset = 0; offset < segment.capacity_bytes && !is_in_a_hurry_; offset += prepare_step_bytes) {
+    const std::uint64_t bytes = std::min(prepare_step_bytes, segment.capacity_bytes - offset);
+    if (auto prepared = co_await store_->prepare(segment.number, offset, bytes); !prepared) {
+      abandoned_.push_back(segment.number);
+      co_return std::unexpected(std::move(prepared.error()));
+    }
+  }
+  co_return segment;
+}
+
+// A new segment, of a number never used before. With little room left, a small one.
 env::Task<Result<JournalImpl::PreparedSegment>> JournalImpl::create_segment() {
   WEIR_CO_CHECK(co_await remove_abandoned());
   std::uint64_t capacity = next_capacity_bytes_;
@@ -308,7 +331,7 @@ env::Task<Result<void>> JournalImpl::recover_locked() {
     }
   }
   WEIR_CO_CHECK(co_await seal_pending());
-  while (is_preparing_) co_await changed_.wait();
+  co_await stop_preparing();
   auto rolled = co_await roll();
   if (rolled || rolled.error().code != ErrorCode::no_space) co_return rolled;
   // Without room for a new segment the lane refuses commits until there is some. Nothing is left in doubt: what was
@@ -327,6 +350,7 @@ JournalStatistics JournalImpl::statistics() const noexcept {
 }
 
 env::Task<void> JournalImpl::close() {
+  is_in_a_hurry_ = true;
   co_await tasks_.wait();
   // Left in place it would only be read through and thrown away by the next start.
   if (prepared_) static_cast<void>(co_await store_->remove(std::exchange(prepared_, std::nullopt)->number));

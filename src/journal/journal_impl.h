@@ -78,6 +78,8 @@ class JournalImpl final : public Journal {
   [[nodiscard]] env::Task<Result<void>> roll();
   [[nodiscard]] env::Task<Result<void>> check_space(std::uint64_t bytes);
   [[nodiscard]] env::Task<Result<PreparedSegment>> take_prepared();
+  [[nodiscard]] env::Task<void> stop_preparing();
+  [[nodiscard]] env::Task<Result<PreparedSegment>> create_and_prepare();
   [[nodiscard]] env::Task<Result<PreparedSegment>> create_segment();
   [[nodiscard]] env::Task<Result<void>> remove_abandoned();
   [[nodiscard]] env::Task<void> prepare_next();
@@ -138,6 +140,7 @@ class JournalImpl final : public Journal {
   std::uint64_t next_capacity_bytes_;
   std::uint64_t batches_committed_ = 0;
   bool is_preparing_ = false;
+  bool is_in_a_hurry_ = false;  // preparing is to end after its next step
   bool has_tried_to_prepare_ = false;  // since the last roll
   bool is_sealing_ = false;
   bool is_stopped_ = false;  // by a failed commit, until recover()

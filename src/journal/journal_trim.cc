@@ -77,7 +77,7 @@ env::Task<Result<void>> JournalImpl::release_tail(const RetentionView& retention
   }
   const TailGuard guard(*this);
   // A small one: the lane may stay idle for long.
-  while (is_preparing_) co_await changed_.wait();
+  co_await stop_preparing();
   next_capacity_bytes_ = options_.first_segment_bytes;
   if (prepared_ && prepared_->capacity_bytes > options_.first_segment_bytes) {
     abandoned_.push_back(std::exchange(prepared_, std::nullopt)->number);

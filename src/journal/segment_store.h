@@ -34,8 +34,13 @@ class SegmentStore {
 
   // All segments of the lane in rising order.
   [[nodiscard]] virtual env::Task<Result<std::vector<SegmentStatus>>> list() = 0;
-  // Makes an empty, preallocated, durable segment. Errors: already_exists, no_space, fenced, io.
+  // Makes an empty, durable segment with its space reserved; it reads as zeros.
+  // Errors: already_exists, no_space, fenced, io.
   [[nodiscard]] virtual env::Task<Result<void>> create(SegmentNumber number, std::uint64_t capacity_bytes) = 0;
+  // Makes later appends into a part of a segment cheap. Only the cost of appends depends on it. To be called before the
+  // segment's first append. Errors: io, no_space, fenced.
+  [[nodiscard]] virtual env::Task<Result<void>> prepare(SegmentNumber number, std::uint64_t offset,
+                                                        std::uint64_t bytes) = 0;
   // Writes `parts` at `offset` and returns when they are durable. One append to a segment at a time. After any error
   // the outcome is unknown and the lane must recover before it appends again. Errors: io, no_space, fenced.
   [[nodiscard]] virtual env::Task<Result<void>> append(SegmentNumber number, std::uint64_t offset,

@@ -106,7 +106,7 @@ def run(options):
     base = Path(tempfile.mkdtemp(prefix="weir-kill-"))
     for number in range(1, options.cycles + 1):
         if campaign is None:
-            sizes = SMALL_SEGMENTS if small else {}
+            sizes = {**(SMALL_SEGMENTS if small else {}), "cell.lanes": "2"}
             campaign = Campaign(base / f"data-{number}", chosen.random(), {**sizes, **settings})
             campaign.begin()
             small = not small

@@ -56,6 +56,11 @@ Task<int> round_trip(Core& core, std::string directory) {
   EXPECT_EQ(*co_await file.read_at(5'000'000, writable(end)), 0U);
   EXPECT_TRUE(co_await file.truncate(5));
   EXPECT_EQ(*co_await file.size(), 5U);
+  EXPECT_TRUE(co_await file.truncate(5000));
+  EXPECT_EQ(*co_await file.size(), 5000U);
+  std::string grown(5000, '?');
+  EXPECT_EQ(*co_await file.read_at(0, writable(grown)), 5000U);
+  EXPECT_EQ(grown, std::string(3, '\0') + "he" + std::string(4995, '\0'));
   EXPECT_TRUE(co_await file.sync());
   EXPECT_TRUE(co_await file.write_at(0, {}, Durability::buffered));
   co_return 0;

@@ -13,7 +13,7 @@
 
 namespace weir::journal {
 
-class MemorySegmentStore final : public SegmentStore {
+class MemorySegmentStore : public SegmentStore {
  public:
   using Segments = std::map<SegmentNumber, std::vector<std::byte>>;
   explicit MemorySegmentStore(Segments& segments) : segments_(segments) {}
@@ -26,6 +26,10 @@ class MemorySegmentStore final : public SegmentStore {
   env::Task<Result<void>> create(SegmentNumber number, std::uint64_t capacity_bytes) override {
     if (segments_.contains(number)) co_return fail(ErrorCode::already_exists, "segment exists");
     segments_[number].resize(capacity_bytes);
+    co_return Result<void>{};
+  }
+  env::Task<Result<void>> prepare(SegmentNumber /*number*/, std::uint64_t /*offset*/,
+                                  std::uint64_t /*bytes*/) override {
     co_return Result<void>{};
   }
   env::Task<Result<void>> append(SegmentNumber number, std::uint64_t offset,

@@ -120,15 +120,27 @@ Task<Result<std::uint64_t>> RealFile::size() {
   co_return result;
 }
 
+Result<void> RealFile::resize(std::uint64_t size) const {
+  struct stat status{};
+  if (::fstat(descriptor_.get(), &status) != 0) return std::unexpected(file_error(errno, "fstat", path_));
+  const off_t from = status.st_size;
+  const off_t to = static_cast<off_t>(size);
+  if (to > from) {
+    int failed = EINTR;
+    while (failed == EINTR) failed = ::fallocate(descriptor_.get(), 0, from, to - from) == 0 ? 0 : errno;
+    if (failed == 0) return {};
+    // Some file systems cannot reserve space; there the file only gets its size.
+    if (failed != EOPNOTSUPP) return std::unexpected(file_error(failed, "fallocate", path_));
+  }
+  while (::ftruncate(descriptor_.get(), to) != 0) {
+    if (errno != EINTR) return std::unexpected(file_error(errno, "truncate", path_));
+  }
+  return {};
+}
+
 Task<Result<void>> RealFile::truncate(std::uint64_t size) {
   Result<void> result;
-  co_await core_.blocking([&] {
-    while (::ftruncate(descriptor_.get(), static_cast<off_t>(size)) != 0) {
-      if (errno == EINTR) continue;
-      result = std::unexpected(file_error(errno, "truncate", path_));
-      return;
-    }
-  });
+  co_await core_.blocking([&] { result = resize(size); });
   co_return result;
 }
 

@@ -34,6 +34,7 @@ class RealFile final : public File {
   [[nodiscard]] Result<std::size_t> read_fully(std::uint64_t offset, MutableBytes out) const;
   [[nodiscard]] Result<void> write_fully(std::uint64_t offset, std::span<const BytesView> parts) const;
   [[nodiscard]] Result<void> sync_data() const;
+  [[nodiscard]] Result<void> resize(std::uint64_t size) const;
 
   RealCore& core_;
   Descriptor descriptor_;
