@@ -3,6 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 CYCLES ?= 200
+SEEDS ?= 1000
 FUZZ_SECONDS := $(if $(filter command line,$(origin SECONDS)),$(SECONDS),60)
 ARGS ?=
 
@@ -59,6 +60,10 @@ test-conformance: install-test ## Real clients and the wire, against the optimis
 .PHONY: test-kill
 test-kill: install-test ## kill -9 under load, CYCLES=200 times, each with a check of every acknowledged record
 	@scripts/run-tests.py kill --cycles $(CYCLES)
+
+.PHONY: simulate
+simulate: install-test ## Every crash point, and whole back ends under faults, for SEEDS=1000 seeds
+	@scripts/run-tests.py simulate --seeds $(SEEDS)
 
 .PHONY: fuzz
 fuzz: install-test ## Every fuzz target for SECONDS=60

@@ -212,6 +212,30 @@ def kill_suite(cycles):
     return outcome
 
 
+def simulate_suite(seeds):
+    """Crashes at every boundary, and whole back ends under faults, for so many seeds. Optimised, with all assertions."""
+    outcome = build("simulation", ["test_journal", "test_simulation"])
+    if outcome.failed:
+        return outcome
+
+    def one(job):
+        program, tests = job
+        name = f"simulate {tests}"
+        xml = LOGS / f"simulate-{program}.xml"
+        started = time.monotonic()
+        result = run_with_junit(name, [ROOT / "build" / "simulation" / "tests" / program, f"--gtest_filter={tests}",
+                                       f"--gtest_output=xml:{xml}", "--gtest_brief=1"],
+                                xml, 600 + 30 * seeds, {"WEIR_SEEDS": str(seeds)})
+        say(f"  {name}: {seeds} seeds each, {result.passed} passed, {result.failed} failed, "
+            f"{time.monotonic() - started:.0f} s")
+        return result
+
+    with ThreadPoolExecutor(CORES) as pool:
+        for result in pool.map(one, [("test_journal", "JournalCrash.*"), ("test_simulation", "*")]):
+            outcome.add(result)
+    return outcome
+
+
 def lint_suite():
     outcome = Outcome("lint")
     log = LOGS / "lint.log"
@@ -232,6 +256,7 @@ def run_suite(suite, options):
         "conformance": lambda: pytest_suite("conformance", "tests/conformance", needs_binary=True),
         "kill": lambda: kill_suite(options.cycles),
         "unit": lambda: unit_suite("debug"),
+        "simulate": lambda: simulate_suite(options.seeds),
         "asan": lambda: unit_suite("asan"),
         "tsan": lambda: unit_suite("tsan"),
         "fuzz": lambda: fuzz_suite(options.seconds),
@@ -242,8 +267,9 @@ def run_suite(suite, options):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("suites", nargs="+", choices=["all", *ALL, "unit", "lint"])
+    parser.add_argument("suites", nargs="+", choices=["all", *ALL, "unit", "lint", "simulate"])
     parser.add_argument("--cycles", type=int, default=10, help="kill -9 cycles")
+    parser.add_argument("--seeds", type=int, default=1000, help="seeds of each simulated test")
     parser.add_argument("--seconds", type=int, default=60, help="time of each fuzz target")
     options = parser.parse_args()
     LOGS.mkdir(parents=True, exist_ok=True)
