@@ -89,6 +89,7 @@ env::Task<Result<void>> Server::open_storage() {
       co_await directory::Directory::open(core_, *metastore_, *lanes, settings_.directory, directory_metrics_);
   if (!directory) co_return fail_while("loading the directory", directory.error());
   directory_ = std::move(*directory);
+  directory_client_ = std::make_unique<directory::LocalDirectory>(core_, *directory_);
 
   cell_metrics_ = std::make_unique<cell::CellMetrics>(registry_, *lanes);
   cell::LaneAccess access{
@@ -112,9 +113,9 @@ env::Task<Result<void>> Server::open_front_ends() {
   credentials_ = std::move(*credentials);
   services_ = std::make_unique<frontend::Services>(frontend::Services{
       .cell = *cell_,
-      .directory = *directory_,
+      .directory = *directory_client_,
       .call_rates = call_rates_,
-      .directory_core = core_,
+      .call_rates_core = core_,
       .settings = settings_.frontend,
       .quotas = settings_.directory,
       .metrics = front_end_metrics_,

@@ -14,6 +14,7 @@
 #include "cli/credentials_watcher.h"
 #include "cli/map_publisher.h"
 #include "directory/directory.h"
+#include "directory/local_directory.h"
 #include "env/runtime.h"
 #include "frontend/admin/admin_handler.h"
 #include "frontend/front_end.h"
@@ -75,6 +76,7 @@ class Server {
 
   std::unique_ptr<metastore::Metastore> metastore_;
   std::unique_ptr<directory::Directory> directory_;
+  std::unique_ptr<directory::LocalDirectory> directory_client_;
   std::unique_ptr<cell::LocalCell> cell_;
   std::unique_ptr<CredentialsWatcher> credentials_;
   std::unique_ptr<frontend::Services> services_;

@@ -3,7 +3,9 @@
 #include <utility>
 
 #include "base/log.h"
+#include "directory/cell_choice.h"
 #include "directory/directory.h"
+#include "directory/shard_map_builder.h"
 #include "directory/stream_change.h"
 #include "model/hash_range.h"
 #include "model/limits.h"
@@ -160,6 +162,13 @@ env::Task<CommandResult> Directory::do_create(CreateStreamCommand command) {
                       .reason = "directory.streams_max is reached"});
   }
   WEIR_CO_CHECK(check_capacity(command.shard_count));
+  if (!CellChoice(cells_, usage_.open_shards_of_lane()).for_new_stream(command.shard_count)) {
+    co_return refuse({.kind = RefusalKind::capacity_limit,
+                      .current = usage_.open_shards(),
+                      .limit = usage_.open_shards(),
+                      .additional = command.shard_count,
+                      .reason = "no cell has room for so many shards"});
+  }
 
   const StreamId id{next_stream_.next};
   auto stream = std::make_shared<Stream>();
@@ -192,6 +201,13 @@ env::Task<CommandResult> Directory::do_split(StreamScope scope, std::string name
   WEIR_CO_CHECK(check_open(*shard));
   WEIR_CO_CHECK(check_shard_quota(scope, 1));
   WEIR_CO_CHECK(check_capacity(2));
+  if (CellChoice(cells_, usage_.open_shards_of_lane()).room_beside(stream) < 1) {
+    co_return refuse({.kind = RefusalKind::capacity_limit,
+                      .current = usage_.open_shards(),
+                      .limit = usage_.open_shards(),
+                      .additional = 1,
+                      .reason = "the stream's cell is full"});
+  }
   if (!model::can_split_at({shard->first_hash, shard->last_hash}, key)) {
     co_return refuse({.kind = RefusalKind::bad_split_key,
                       .shard = index,
@@ -273,28 +289,70 @@ env::Task<CommandResult> Directory::store_change(StreamId id, StreamState next) 
   co_return CommandResult{};
 }
 
-env::Task<Result<Epoch>> Directory::claim_lane(LaneId lane) {
+env::Task<Result<Epoch>> Directory::claim_lane(LaneId lane, std::optional<LaneOwner> owner) {
   if (lane.value >= lanes_.size()) {
     co_return fail(ErrorCode::invalid_argument, "there is no lane " + std::to_string(lane.value));
   }
   Epoch claimed{0};
-  const CommandResult result = co_await in_turn(do_claim(lane, claimed));
+  const CommandResult result = co_await in_turn(do_claim(lane, std::move(owner), claimed));
   if (!result) co_return fail(ErrorCode::unavailable, "claim a lane: " + result.error().reason);
   co_return claimed;
 }
 
 // Reading an unknown outcome back would not tell this claim from a rival's of the same number, so it is not taken for
 // done: the next claim goes one higher.
-env::Task<CommandResult> Directory::do_claim(LaneId lane, Epoch& claimed) {
+env::Task<CommandResult> Directory::do_claim(LaneId lane, std::optional<LaneOwner> owner, Epoch& claimed) {
   const Epoch epoch{lanes_[lane.value].epoch.value + 1};
+  LaneState next{.epoch = epoch, .owner = std::move(owner), .modified = 0};
+  if (next.owner) next.owner->epoch = epoch;
   std::vector<metastore::Guard> guards;
   guards.push_back({lane_key(lane), lanes_[lane.value].modified});
   std::vector<metastore::Write> writes;
-  writes.push_back(lane_write(lane, epoch));
+  writes.push_back(lane_write(lane, next));
   Ending ending = co_await commit(std::move(guards), std::move(writes));
   if (ending.outcome != Outcome::done || ending.revision == 0) co_return refuse_unavailable(std::move(ending.reason));
-  lanes_[lane.value] = {epoch, ending.revision};
+  next.modified = ending.revision;
+  const bool is_published = next.owner != lanes_[lane.value].owner;
+  lanes_[lane.value] = std::move(next);
   claimed = epoch;
+  if (is_published) {
+    ShardMapBuilder builder(*map_);
+    builder.set_owner(lane, lanes_[lane.value].owner);
+    co_await publish(builder.build(ending.revision));
+  }
+  co_return CommandResult{};
+}
+
+env::Task<Result<void>> Directory::define_cell(std::uint32_t cell, CellState state) {
+  const bool fits = cell < cells_max && state.lanes >= 1 && state.lanes <= lanes_per_cell_max &&
+                    (cell + 1) * lanes_per_cell_max <= lanes_.size();
+  if (!fits) {
+    co_return fail(ErrorCode::invalid_argument,
+                   "cells are numbered 0 to " + std::to_string(lanes_.size() / lanes_per_cell_max) +
+                       ", the end excluded, and have 1 to " + std::to_string(lanes_per_cell_max) + " lanes");
+  }
+  const auto known = cells_.find(cell);
+  if (known != cells_.end() && known->second.lanes > state.lanes) {
+    co_return fail(ErrorCode::invalid_argument, "cell " + std::to_string(cell) + " has " +
+                                                    std::to_string(known->second.lanes) +
+                                                    " lanes already; a cell cannot lose lanes");
+  }
+  const CommandResult result = co_await in_turn(do_define_cell(cell, std::move(state)));
+  if (!result) co_return fail(ErrorCode::unavailable, "define a cell: " + result.error().reason);
+  co_return Result<void>{};
+}
+
+env::Task<CommandResult> Directory::do_define_cell(std::uint32_t cell, CellState state) {
+  const auto known = cells_.find(cell);
+  std::vector<metastore::Guard> guards;
+  guards.push_back({cell_key(cell), known == cells_.end() ? 0 : known->second.modified});
+  std::vector<metastore::Write> writes;
+  writes.push_back(cell_write(cell, state));
+  Ending ending = co_await commit(std::move(guards), std::move(writes));
+  if (ending.outcome != Outcome::done) co_return refuse_unavailable(std::move(ending.reason));
+  if (ending.revision == 0) co_return CommandResult{};
+  state.modified = ending.revision;
+  cells_.insert_or_assign(cell, std::move(state));
   co_return CommandResult{};
 }
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "base/log.h"
 #include "directory/shard_map_builder.h"
 
@@ -12,6 +13,9 @@ namespace {
 ShardMapPointer build_map(const StoredState& state) {
   ShardMapBuilder builder;
   for (const auto& [id, stream] : state.streams) builder.put(stream.stream);
+  for (std::uint32_t lane = 0; lane < state.lanes.size(); ++lane) {
+    if (state.lanes[lane].owner) builder.set_owner(LaneId{lane}, state.lanes[lane].owner);
+  }
   return builder.build(state.revision);
 }
 
@@ -86,6 +90,7 @@ Result<void> Directory::take_over(StoredState state) {
   }
   next_stream_ = state.next_stream;
   lanes_ = std::move(state.lanes);
+  cells_ = std::move(state.cells);
   streams_ = std::move(state.streams);
   usage_ = Usage(lanes_.size());
   for (const auto& [id, stream] : streams_) usage_.add(stream);

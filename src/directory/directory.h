@@ -18,11 +18,12 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "base/result.h"
+#include "directory/command.h"
+#include "directory/map_listener.h"
 #include "directory/metrics.h"
-#include "directory/refusal.h"
 #include "directory/settings.h"
 #include "directory/shard_map.h"
 #include "directory/stored_state.h"
@@ -35,13 +36,6 @@
 
 namespace weir::directory {
 
-// Someone who needs every map. apply() returns once the map is in force wherever the listener serves.
-class MapListener {
- public:
-  virtual ~MapListener() = default;
-  [[nodiscard]] virtual env::Task<void> apply(ShardMapPointer map) = 0;
-};
-
 // Stops a shard from taking records, ahead of the map that says so.
 class ShardCloser {
  public:
@@ -52,17 +46,6 @@ class ShardCloser {
   // Undoes close_shard().
   [[nodiscard]] virtual env::Task<void> reopen_shard(LaneId lane, ShardKey shard) = 0;
 };
-
-struct CreateStreamCommand {
-  StreamScope scope;
-  std::string name;
-  StreamMode mode = StreamMode::provisioned;
-  std::uint32_t shard_count = 1;  // at least 1
-  std::uint32_t record_bytes_max = 1048576;
-  std::map<std::string, std::string> tags;
-};
-
-using CommandResult = std::expected<void, DirectoryRefusal>;
 
 class Directory {
  public:
@@ -81,9 +64,14 @@ class Directory {
   [[nodiscard]] const ShardMapPointer& map() const noexcept { return map_; }
   [[nodiscard]] std::span<const std::byte, token_key_bytes> token_key() const noexcept { return token_key_; }
 
-  // Raises the lane's epoch, durably, and returns it: every call gives a higher one. Errors: invalid_argument for a
-  // lane that does not exist, unavailable.
-  [[nodiscard]] env::Task<Result<Epoch>> claim_lane(LaneId lane);
+  // Raises the lane's epoch, durably, and returns it: every call gives a higher one. `owner` (its epoch is filled in)
+  // is published as the lane's. Errors: invalid_argument for a lane that does not exist, unavailable.
+  [[nodiscard]] env::Task<Result<Epoch>> claim_lane(LaneId lane, std::optional<LaneOwner> owner = std::nullopt);
+  // Adds a cell of a fleet, or changes one. From the first cell on, streams live in cells. Errors: invalid_argument for
+  // a cell that cannot be, or that would lose lanes; unavailable.
+  [[nodiscard]] env::Task<Result<void>> define_cell(std::uint32_t cell, CellState state);
+  [[nodiscard]] const std::map<std::uint32_t, CellState>& cells() const noexcept { return cells_; }
+  [[nodiscard]] const std::vector<LaneState>& lanes() const noexcept { return lanes_; }
 
   // Maps go to listeners one after the other in the order of adding: the cell first, then the front ends. Before
   // start().
@@ -158,7 +146,8 @@ class Directory {
                                                      std::map<std::string, std::string> tags);
   [[nodiscard]] env::Task<CommandResult> do_remove_tags(StreamScope scope, std::string name,
                                                         std::vector<std::string> keys);
-  [[nodiscard]] env::Task<CommandResult> do_claim(LaneId lane, Epoch& claimed);
+  [[nodiscard]] env::Task<CommandResult> do_claim(LaneId lane, std::optional<LaneOwner> owner, Epoch& claimed);
+  [[nodiscard]] env::Task<CommandResult> do_define_cell(std::uint32_t cell, CellState state);
   [[nodiscard]] env::Task<CommandResult> begin(const StreamState& current, StreamStatus status, Change change,
                                                milliseconds duration);
   [[nodiscard]] env::Task<CommandResult> store_change(StreamId id, StreamState next);
@@ -196,7 +185,8 @@ class Directory {
   env::Turn turn_;
   StreamCounter next_stream_;
   std::vector<LaneState> lanes_;
-  absl::flat_hash_map<StreamId, StreamState> streams_;
+  std::map<std::uint32_t, CellState> cells_;
+  absl::btree_map<StreamId, StreamState> streams_;  // in an order that every run of a simulation has
   Usage usage_{0};
   ShardMapPointer map_;
   bool stale_ = false;  // a transaction's outcome is unknown: reload before anything else

@@ -8,7 +8,6 @@
 // Threading: one core.
 #pragma once
 
-#include <bitset>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -17,25 +16,12 @@
 #include <string_view>
 #include <vector>
 
-#include "base/ids.h"
 #include "base/time.h"
+#include "directory/cell_layout.h"
 
 namespace weir::directory {
 
-inline constexpr std::uint32_t lanes_per_cell_max = 64;
-inline constexpr std::uint32_t cells_max = 64;
 inline constexpr std::size_t nodes_per_cell_max = 256;
-
-// Lanes of one cell, by their number within it.
-using LaneSet = std::bitset<lanes_per_cell_max>;
-
-[[nodiscard]] constexpr std::uint32_t cell_of(LaneId lane) noexcept { return lane.value / lanes_per_cell_max; }
-[[nodiscard]] constexpr std::uint32_t lane_within_cell(LaneId lane) noexcept {
-  return lane.value % lanes_per_cell_max;
-}
-[[nodiscard]] constexpr LaneId lane_of(std::uint32_t cell, std::uint32_t within) noexcept {
-  return {cell * lanes_per_cell_max + within};
-}
 
 // What a node says about itself, every second. Of one size whatever the node holds.
 struct NodeBeat {

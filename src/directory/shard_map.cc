@@ -36,4 +36,9 @@ const ShardMap::StreamsByName* ShardMap::streams_of(const StreamScope& scope) co
   return found == by_name_.end() ? nullptr : &found->second;
 }
 
+const LaneOwner* ShardMap::owner(LaneId lane) const noexcept {
+  const auto found = owners_.find(lane);
+  return found == owners_.end() ? nullptr : found->second.get();
+}
+
 }  // namespace weir::directory

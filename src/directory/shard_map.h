@@ -13,7 +13,6 @@
 #include <vector>
 
 #include "absl/container/btree_map.h"
-#include "absl/container/flat_hash_map.h"
 #include "base/hash_key.h"
 #include "base/ids.h"
 #include "base/time.h"
@@ -62,12 +61,22 @@ struct Stream {
   [[nodiscard]] const Shard* find_shard(ShardIndex index) const noexcept;
   [[nodiscard]] std::size_t open_shard_count() const noexcept { return open_by_hash.size(); }
   [[nodiscard]] ShardKey key_of(const Shard& shard) const noexcept { return {id, shard.index}; }
+  friend bool operator==(const Stream&, const Stream&) = default;
+};
+
+// Who serves a lane: the node that claimed its newest epoch.
+struct LaneOwner {
+  std::string node;
+  std::string address;  // numeric
+  std::uint16_t port = 0;
+  Epoch epoch;
+  friend bool operator==(const LaneOwner&, const LaneOwner&) = default;
 };
 
 class ShardMap {
  public:
   [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
-  // How this map differs from the one of version based_on(): streams that are new, changed or gone. Who holds that very
+  // How this map differs from the one of version based_on() in its streams: those that are new, changed or gone. Who holds that very
   // map need look at these only; who does not looks at all().
   [[nodiscard]] std::uint64_t based_on() const noexcept { return based_on_; }
   [[nodiscard]] const std::vector<StreamId>& changed() const noexcept { return changed_; }
@@ -78,9 +87,14 @@ class ShardMap {
   // Streams of one scope by rising name (bytewise); null when the scope has none. The keys are the streams' own names.
   using StreamsByName = absl::btree_map<std::string_view, std::shared_ptr<const Stream>>;
   [[nodiscard]] const StreamsByName* streams_of(const StreamScope& scope) const;
-  [[nodiscard]] const absl::flat_hash_map<StreamId, std::shared_ptr<const Stream>>& all() const noexcept {
+  [[nodiscard]] const absl::btree_map<StreamId, std::shared_ptr<const Stream>>& all() const noexcept {
     return by_id_;
   }
+  // Null while nobody has claimed the lane, and always in a process that holds all lanes itself. Valid as long as the
+  // map.
+  [[nodiscard]] const LaneOwner* owner(LaneId lane) const noexcept;
+  using OwnersByLane = absl::btree_map<LaneId, std::shared_ptr<const LaneOwner>>;
+  [[nodiscard]] const OwnersByLane& owners() const noexcept { return owners_; }
 
  private:
   friend class ShardMapBuilder;
@@ -88,7 +102,8 @@ class ShardMap {
   std::uint64_t based_on_ = 0;
   std::vector<StreamId> changed_;
   std::map<StreamScope, StreamsByName> by_name_;
-  absl::flat_hash_map<StreamId, std::shared_ptr<const Stream>> by_id_;
+  absl::btree_map<StreamId, std::shared_ptr<const Stream>> by_id_;
+  OwnersByLane owners_;
 };
 
 using ShardMapPointer = std::shared_ptr<const ShardMap>;

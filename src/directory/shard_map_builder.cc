@@ -51,6 +51,14 @@ void ShardMapBuilder::remove(StreamId id) {
   map_->changed_.push_back(id);
 }
 
+void ShardMapBuilder::set_owner(LaneId lane, std::optional<LaneOwner> owner) {
+  if (owner) {
+    map_->owners_.insert_or_assign(lane, std::make_shared<const LaneOwner>(std::move(*owner)));
+  } else {
+    map_->owners_.erase(lane);
+  }
+}
+
 ShardMapPointer ShardMapBuilder::build(std::uint64_t version) {
   map_->version_ = version;
   return std::move(map_);

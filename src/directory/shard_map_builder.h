@@ -1,6 +1,8 @@
 // ShardMapBuilder: makes a new shard map from an old one and what has changed. Everything that has not is shared.
 #pragma once
 
+#include <optional>
+
 #include "directory/shard_map.h"
 
 namespace weir::directory {
@@ -19,6 +21,8 @@ class ShardMapBuilder {
   // Adds the stream, or replaces the one of the same id. Its name must be free or its own.
   void put(std::shared_ptr<const Stream> stream);
   void remove(StreamId id);
+  // Empty: nobody owns the lane.
+  void set_owner(LaneId lane, std::optional<LaneOwner> owner);
   // The map, of a version above the base's. Nothing may be called afterwards.
   [[nodiscard]] ShardMapPointer build(std::uint64_t version);
 

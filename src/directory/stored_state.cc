@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
 #include <set>
 #include <utility>
 
@@ -17,6 +18,7 @@ namespace weir::directory {
 namespace {
 
 constexpr std::string_view lanes_prefix = "directory/lanes/";
+constexpr std::string_view cells_prefix = "directory/cells/";
 constexpr std::string_view streams_prefix = "directory/streams/";
 constexpr std::string_view shards_prefix = "directory/shards/";
 
@@ -70,12 +72,11 @@ class Decoder {
   Result<StoredState> decode(const metastore::Snapshot& snapshot) && {
     state_.revision = snapshot.revision;
     if (snapshot.entries.empty()) return std::move(state_);
+    const auto format = std::ranges::find(snapshot.entries, format_key(), &metastore::KeyValue::key);
+    if (format == snapshot.entries.end()) return corrupt(format_key(), "missing");
+    WEIR_CHECK(take_format(*format));
     for (const metastore::KeyValue& entry : snapshot.entries) WEIR_CHECK(take(entry));
-    if (!state_.initialized) return corrupt(format_key(), "missing");
     if (state_.next_stream.modified == 0) return corrupt(counter_key(), "missing");
-    for (std::size_t lane = 0; lane < state_.lanes.size(); ++lane) {
-      if (state_.lanes[lane].modified == 0) return corrupt(lane_key({static_cast<std::uint32_t>(lane)}), "missing");
-    }
     if (!shards_.empty()) return corrupt(stream_key(shards_.begin()->first), "missing, but it has shards");
     return std::move(state_);
   }
@@ -83,10 +84,10 @@ class Decoder {
  private:
   Result<void> take(const metastore::KeyValue& entry) {
     const std::string_view key = entry.key;
-    if (key == format_key()) return take_format(entry);
-    if (!state_.initialized) return corrupt(format_key(), "missing");
+    if (key == format_key()) return {};
     if (key == counter_key()) return take_counter(entry);
     if (key.starts_with(lanes_prefix)) return take_lane(entry);
+    if (key.starts_with(cells_prefix)) return take_cell(entry);
     if (key.starts_with(shards_prefix)) return take_shards(entry);
     if (key.starts_with(streams_prefix)) return take_stream(entry);
     return corrupt(key, "unknown key");
@@ -116,7 +117,30 @@ class Decoder {
     const auto lane = read_hexadecimal<std::uint32_t>(std::string_view(entry.key).substr(lanes_prefix.size()));
     if (!lane || *lane >= state_.lanes.size()) return corrupt(entry.key, "no such lane");
     WEIR_TRY(const auto record, parse<records::Lane>(entry));
-    state_.lanes[*lane] = {Epoch{record.epoch()}, entry.modified};
+    LaneState& state = state_.lanes[*lane];
+    state = {.epoch = Epoch{record.epoch()}, .owner = std::nullopt, .modified = entry.modified};
+    if (record.node().empty()) return {};
+    if (record.port() == 0 || record.port() > std::numeric_limits<std::uint16_t>::max()) {
+      return corrupt(entry.key, "an owner without a port");
+    }
+    state.owner = LaneOwner{.node = record.node(),
+                            .address = record.address(),
+                            .port = static_cast<std::uint16_t>(record.port()),
+                            .epoch = state.epoch};
+    return {};
+  }
+
+  Result<void> take_cell(const metastore::KeyValue& entry) {
+    const auto cell = read_hexadecimal<std::uint32_t>(std::string_view(entry.key).substr(cells_prefix.size()));
+    WEIR_TRY(const auto record, parse<records::Cell>(entry));
+    const bool fits_in = cell && *cell < cells_max && record.lanes() >= 1 && record.lanes() <= lanes_per_cell_max &&
+                         (*cell + 1) * lanes_per_cell_max <= state_.lanes.size();
+    if (!fits_in) return corrupt(entry.key, "no such cell, or one with too many lanes");
+    state_.cells[*cell] = {.name = record.name(),
+                           .lanes = record.lanes(),
+                           .open_shards_max = record.open_shards_max(),
+                           .closed = record.closed(),
+                           .modified = entry.modified};
     return {};
   }
 
@@ -172,7 +196,7 @@ class Decoder {
   }
 
   StoredState state_;
-  absl::flat_hash_map<StreamId, std::vector<Shard>> shards_;  // of streams that are yet to come
+  absl::btree_map<StreamId, std::vector<Shard>> shards_;  // of streams that are yet to come
   std::set<std::pair<StreamScope, std::string>> names_;
 };
 
@@ -205,6 +229,7 @@ std::uint32_t first_chunk(const Stream* stream) {
 std::string format_key() { return "directory/format"; }
 std::string counter_key() { return "directory/next-stream"; }
 std::string lane_key(LaneId lane) { return fmt::format("{}{:08x}", lanes_prefix, lane.value); }
+std::string cell_key(std::uint32_t cell) { return fmt::format("{}{:02x}", cells_prefix, cell); }
 std::string stream_key(StreamId id) { return fmt::format("{}{:016x}", streams_prefix, id.value); }
 
 Result<StoredState> decode_state(const metastore::Snapshot& snapshot) { return Decoder().decode(snapshot); }
@@ -218,14 +243,27 @@ std::vector<metastore::Write> initial_writes(std::uint32_t lane_count,
   std::vector<metastore::Write> writes;
   writes.push_back({format_key(), format.SerializeAsString()});
   writes.push_back(counter_write(1));
-  for (std::uint32_t lane = 0; lane < lane_count; ++lane) writes.push_back(lane_write(LaneId{lane}, Epoch{0}));
   return writes;
 }
 
-metastore::Write lane_write(LaneId lane, Epoch epoch) {
+metastore::Write lane_write(LaneId lane, const LaneState& state) {
   records::Lane record;
-  record.set_epoch(epoch.value);
+  record.set_epoch(state.epoch.value);
+  if (state.owner) {
+    record.set_node(state.owner->node);
+    record.set_address(state.owner->address);
+    record.set_port(state.owner->port);
+  }
   return {lane_key(lane), record.SerializeAsString()};
+}
+
+metastore::Write cell_write(std::uint32_t cell, const CellState& state) {
+  records::Cell record;
+  record.set_name(state.name);
+  record.set_lanes(state.lanes);
+  record.set_open_shards_max(state.open_shards_max);
+  record.set_closed(state.closed);
+  return {cell_key(cell), record.SerializeAsString()};
 }
 
 metastore::Write counter_write(std::uint64_t next_stream) {

@@ -3,7 +3,8 @@
 //
 //   directory/format                    format version, number of lanes, token key
 //   directory/next-stream               the stream id to be given next
-//   directory/lanes/<lane>              epoch
+//   directory/lanes/<lane>              epoch and owner; missing while the lane was never claimed
+//   directory/cells/<cell>              a cell of a fleet; none in a process that is one cell by itself
 //   directory/streams/<id>              a stream without its shards
 //   directory/shards/<id>/<chunk>       the shards of indexes chunk*256 to chunk*256+255
 //
@@ -13,6 +14,7 @@
 
 #include <array>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -20,9 +22,10 @@
 #include <variant>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/container/btree_map.h"
 #include "base/ids.h"
 #include "base/result.h"
+#include "directory/cell_layout.h"
 #include "directory/shard_map.h"
 #include "metastore/metastore.h"
 
@@ -73,7 +76,17 @@ struct StreamState {
 };
 
 struct LaneState {
-  Epoch epoch;  // 0: never claimed
+  Epoch epoch;                      // 0: never claimed
+  std::optional<LaneOwner> owner;   // who claimed it; none where all lanes are the process's own
+  metastore::Revision modified = 0;  // 0: not stored yet
+};
+
+// A fault-isolated back end of fixed size: its lanes are number * lanes_per_cell_max and the following ones.
+struct CellState {
+  std::string name;
+  std::uint32_t lanes = 0;             // may grow, never shrink
+  std::uint64_t open_shards_max = 0;   // no stream is placed here, and none is split, beyond it
+  bool closed = false;                 // takes no new streams
   metastore::Revision modified = 0;
 };
 
@@ -87,7 +100,8 @@ struct StoredState {
   std::array<std::byte, token_key_bytes> token_key{};
   StreamCounter next_stream;
   std::vector<LaneState> lanes;  // by lane id
-  absl::flat_hash_map<StreamId, StreamState> streams;
+  std::map<std::uint32_t, CellState> cells;  // by number; empty: one cell that is all lanes
+  absl::btree_map<StreamId, StreamState> streams;
   metastore::Revision revision = 0;
 };
 
@@ -97,7 +111,8 @@ struct StoredState {
 // The writes that initialize an empty store.
 [[nodiscard]] std::vector<metastore::Write> initial_writes(std::uint32_t lane_count,
                                                            std::span<const std::byte, token_key_bytes> token_key);
-[[nodiscard]] metastore::Write lane_write(LaneId lane, Epoch epoch);
+[[nodiscard]] metastore::Write lane_write(LaneId lane, const LaneState& state);
+[[nodiscard]] metastore::Write cell_write(std::uint32_t cell, const CellState& state);
 [[nodiscard]] metastore::Write counter_write(std::uint64_t next_stream);
 // What must be written to get from `before` (empty: no such stream) to `after` (empty: no such stream any more).
 [[nodiscard]] std::vector<metastore::Write> stream_writes(StreamId id, const Stream* before, const StreamState* after);
@@ -105,6 +120,7 @@ struct StoredState {
 [[nodiscard]] std::string format_key();
 [[nodiscard]] std::string counter_key();
 [[nodiscard]] std::string lane_key(LaneId lane);
+[[nodiscard]] std::string cell_key(std::uint32_t cell);
 [[nodiscard]] std::string stream_key(StreamId id);
 
 }  // namespace weir::directory

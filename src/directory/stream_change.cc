@@ -81,7 +81,7 @@ model::HashRange range_of(const Shard& shard) { return {shard.first_hash, shard.
 LaneId LanePlacement::place() {
   const auto fewest = std::ranges::min_element(open_shards_);
   ++*fewest;
-  return LaneId{static_cast<std::uint32_t>(fewest - open_shards_.begin())};
+  return LaneId{first_.value + static_cast<std::uint32_t>(fewest - open_shards_.begin())};
 }
 
 WallTime child_creation_time(WallTime parent_created, WallTime closed) noexcept {

@@ -11,16 +11,18 @@
 
 namespace weir::directory {
 
-// Places new shards on the lanes with the fewest open ones. Counts, not loads: an idle shard may be tomorrow's busy
-// one.
+// Places new shards on those lanes of one cell that have the fewest open ones. Counts, not loads: an idle shard may be
+// tomorrow's busy one.
 class LanePlacement {
  public:
-  // `open_shards`: of each lane.
-  explicit LanePlacement(std::vector<std::uint64_t> open_shards) : open_shards_(std::move(open_shards)) {}
+  // `open_shards`: of each lane from `first` on, all of one cell.
+  LanePlacement(LaneId first, std::vector<std::uint64_t> open_shards)
+      : first_(first), open_shards_(std::move(open_shards)) {}
   // The lane with the fewest, the first of several; counts the shard that goes there.
   [[nodiscard]] LaneId place();
 
  private:
+  LaneId first_;
   std::vector<std::uint64_t> open_shards_;
 };
 

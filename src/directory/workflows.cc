@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
+#include "directory/cell_choice.h"
 #include "directory/directory.h"
 #include "directory/stream_change.h"
 
@@ -76,7 +77,15 @@ env::Task<bool> Directory::complete_without_closing(StreamId id, PendingChange p
   } else if (const StreamState* state = still_pending(id, pending)) {
     std::optional<StreamState> next;  // none: the stream goes
     if (std::holds_alternative<CreateChange>(pending.change)) {
-      LanePlacement lanes(usage_.open_shards_of_lane());
+      const CellChoice cells(cells_, usage_.open_shards_of_lane());
+      const auto cell = cells.for_new_stream(std::get<CreateChange>(pending.change).shard_count);
+      if (!cell) {
+        log_warning("directory", "no cell has room for a stream that is being created",
+                    {{"stream", state->stream->name}, {"cells", cells_.size()}});
+        turn_.give_back();
+        co_return false;
+      }
+      LanePlacement lanes = cells.lanes_of(*cell);
       next = complete_create(*state, lanes);
     } else if (std::holds_alternative<RetentionChange>(pending.change)) {
       next = complete_retention(*state);
@@ -97,7 +106,7 @@ env::Task<bool> Directory::complete_reshard(StreamId id, PendingChange pending) 
   if (!closed) co_return false;
   co_await turn_.take();
   if (const StreamState* state = stale_ ? nullptr : still_pending(id, pending)) {
-    LanePlacement lanes(usage_.open_shards_of_lane());
+    LanePlacement lanes = CellChoice(cells_, usage_.open_shards_of_lane()).lanes_beside(*state->stream);
     auto next = std::holds_alternative<SplitChange>(pending.change) ? complete_split(*state, *closed, lanes)
                                                                     : complete_merge(*state, *closed, lanes);
     static_cast<void>(co_await replace_stream(id, std::move(next)));

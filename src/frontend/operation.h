@@ -1,7 +1,7 @@
 // Operation: what every API operation gets and what it answers. One operation, one file in operations/.
 //
 // An operation decodes its input, checks what the model cannot say, does its work through the cell or the directory,
-// and encodes its output. It runs on the core of its connection; control operations visit the directory's core.
+// and encodes its output. It runs on the core of its connection.
 #pragma once
 
 #include <expected>
@@ -10,7 +10,8 @@
 
 #include "base/bytes.h"
 #include "cell/cell_client.h"
-#include "directory/directory.h"
+#include "directory/directory_client.h"
+#include "directory/settings.h"
 #include "env/core.h"
 #include "env/task.h"
 #include "frontend/authentication/identity.h"
@@ -29,9 +30,9 @@ namespace weir::frontend {
 // The rest of the system, as the front ends of all cores see it. Outlives them.
 struct Services {
   cell::CellClient& cell;
-  directory::Directory& directory;  // only on directory_core
-  CallRates& call_rates;            // only on directory_core
-  env::Core& directory_core;
+  directory::DirectoryClient& directory;
+  CallRates& call_rates;  // only on call_rates_core
+  env::Core& call_rates_core;
   const FrontEndSettings& settings;
   const directory::DirectorySettings& quotas;
   FrontEndMetrics& metrics;

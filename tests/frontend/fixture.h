@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cli/map_publisher.h"
+#include "directory/local_directory.h"
 #include "frontend/front_end.h"
 #include "kinesis/encoding.h"
 #include "tests/frontend/authentication_support.h"
@@ -71,6 +72,7 @@ class TestServer {
   FrontEndSettings settings_;
   FrontEndMetrics metrics_;
   CallRates call_rates_;
+  std::unique_ptr<directory::LocalDirectory> directory_client_;
   std::unique_ptr<Services> services_;
   std::vector<std::unique_ptr<Authenticator>> authenticators_;
   std::vector<std::unique_ptr<FrontEnd>> front_ends_;

@@ -66,10 +66,11 @@ TestServer::TestServer(env::Simulation& simulation, simulation::World& world, co
 
 env::Task<Result<void>> TestServer::open() {
   WEIR_CO_CHECK(co_await process_.open_parts());
+  directory_client_ = std::make_unique<directory::LocalDirectory>(process_.home, *process_.directory);
   services_ = std::make_unique<Services>(Services{.cell = *process_.cell,
-                                                  .directory = *process_.directory,
+                                                  .directory = *directory_client_,
                                                   .call_rates = call_rates_,
-                                                  .directory_core = process_.home,
+                                                  .call_rates_core = process_.home,
                                                   .settings = settings_,
                                                   .quotas = process_.settings.directory,
                                                   .metrics = metrics_,

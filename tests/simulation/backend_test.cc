@@ -161,17 +161,20 @@ TEST(Backend, KeepsItsPromisesThroughCrashesFaultsAndClockSteps) {
   });
 }
 
-TEST(Backend, ASeedReplaysBitForBit) {
-  test::for_each_seed_isolated(1'001, 3, [](std::uint64_t seed) {
-    World first(seed);
-    run_world(first);
-    World second(seed);
-    run_world(second);
-    EXPECT_EQ(first.trace_hash, second.trace_hash);
-    EXPECT_EQ(first.model.sent(), second.model.sent());
-    EXPECT_EQ(first.model.acknowledged(), second.model.acknowledged());
-  });
+void replay(std::uint64_t seed) {
+  World first(seed);
+  run_world(first);
+  World second(seed);
+  run_world(second);
+  EXPECT_EQ(first.trace_hash, second.trace_hash);
+  EXPECT_EQ(first.model.sent(), second.model.sent());
+  EXPECT_EQ(first.model.acknowledged(), second.model.acknowledged());
 }
+
+TEST(Backend, ASeedReplaysBitForBit) { test::for_each_seed_isolated(1'001, 3, replay); }
+
+// The order in which a hash table gives its entries depends on where it lies in memory.
+TEST(Backend, TheSeedThatOnceDidNotReplayReplays) { test::for_each_seed_isolated(1'106, 1, replay); }
 
 }  // namespace
 }  // namespace weir::simulation

@@ -14,8 +14,8 @@ env::Task<OperationResult> add_tags_to_stream(OperationCall& call) {
   WEIR_API_TRY(const auto stream, find_stream(call, input.stream_name, input.stream_arn));
   const std::map<std::string, std::string> tags = to_tags(*input.tags);
   if (auto error = check_tag_characters(call, tags, stream->name)) co_return std::unexpected(std::move(*error));
-  auto command = [&] { return call.services.directory.add_tags(stream->scope, stream->name, tags); };
-  if (const auto added = co_await run_command(call, command); !added) {
+  if (const auto added = co_await call.services.directory.add_tags(call.core, stream->scope, stream->name, tags);
+      !added) {
     co_return std::unexpected(api_error(added.error(), call, stream->name));
   }
   co_return std::string();

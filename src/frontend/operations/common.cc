@@ -55,7 +55,7 @@ env::Task<std::optional<kinesis::ApiError>> over_call_rate(OperationCall& call, 
   const bool per_stream = operation.call_rate_scope == kinesis::CallRateScope::stream;
   std::string subject = call.identity.account + "/" + call.identity.region + "/" + std::string(operation.name);
   if (per_stream) subject.append("/").append(stream_name);
-  env::Core& counting_core = call.services.directory_core;
+  env::Core& counting_core = call.services.call_rates_core;
   co_await counting_core.enter();
   const bool admitted = call.services.call_rates.try_admit(counting_core.now(), subject, operation.calls_per_second);
   co_await call.core.enter();

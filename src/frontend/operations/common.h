@@ -47,16 +47,6 @@ using ApiResult = std::expected<T, kinesis::ApiError>;
 [[nodiscard]] std::vector<kinesis::ChildShard> wire_children(const directory::Stream& stream,
                                                              const directory::Shard& shard);
 
-// Runs `command` (a function that returns a Task<CommandResult>) on the directory's core. `command` lives in the
-// caller's frame, so that it may refer to the caller's variables.
-template <class Command>
-[[nodiscard]] env::Task<directory::CommandResult> run_command(OperationCall& call, Command& command) {
-  co_await call.services.directory_core.enter();
-  directory::CommandResult result = co_await command();
-  co_await call.core.enter();
-  co_return result;
-}
-
 // The error that a refusal of the directory becomes. `name`: of the stream concerned. Refusals that only one operation
 // can have are that operation's own (InternalFailure here).
 [[nodiscard]] kinesis::ApiError api_error(const directory::DirectoryRefusal& refusal, const OperationCall& call,

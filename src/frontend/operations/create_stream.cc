@@ -39,8 +39,7 @@ env::Task<OperationResult> create_stream(OperationCall& call) {
   if (auto error = co_await over_call_rate(call)) co_return std::unexpected(std::move(*error));
   WEIR_API_TRY(directory::CreateStreamCommand stream, to_command(call, input));
   if (auto error = check_tag_characters(call, stream.tags, stream.name)) co_return std::unexpected(std::move(*error));
-  auto command = [&] { return call.services.directory.create_stream(stream); };
-  if (const auto created = co_await run_command(call, command); !created) {
+  if (const auto created = co_await call.services.directory.create_stream(call.core, stream); !created) {
     co_return std::unexpected(api_error(created.error(), call, stream.name));
   }
   co_return std::string();

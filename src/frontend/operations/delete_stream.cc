@@ -11,8 +11,7 @@ env::Task<OperationResult> delete_stream(OperationCall& call) {
   WEIR_API_TRY(const DeleteStreamInput input, kinesis::decode_request<DeleteStreamInput>(call.encoding, call.body));
   if (auto error = co_await over_call_rate(call)) co_return std::unexpected(std::move(*error));
   WEIR_API_TRY(const std::string name, addressed_stream(call, input.stream_name, input.stream_arn));
-  auto command = [&] { return call.services.directory.delete_stream(scope_of(call), name); };
-  if (const auto deleted = co_await run_command(call, command); !deleted) {
+  if (const auto deleted = co_await call.services.directory.delete_stream(call.core, scope_of(call), name); !deleted) {
     co_return std::unexpected(api_error(deleted.error(), call, name));
   }
   co_return std::string();

@@ -12,8 +12,8 @@ env::Task<OperationResult> increase_stream_retention_period(OperationCall& call)
   if (auto error = co_await over_call_rate(call)) co_return std::unexpected(std::move(*error));
   WEIR_API_TRY(const std::string name, addressed_stream(call, input.stream_name, input.stream_arn));
   const std::int64_t hours = *input.retention_period_hours;
-  auto command = [&] { return call.services.directory.increase_retention(scope_of(call), name, hours); };
-  if (const auto set = co_await run_command(call, command); !set) {
+  if (const auto set = co_await call.services.directory.increase_retention(call.core, scope_of(call), name, hours);
+      !set) {
     co_return std::unexpected(retention_error(set.error(), call, name, hours));
   }
   co_return std::string();

@@ -17,8 +17,9 @@ env::Task<OperationResult> merge_shards(OperationCall& call) {
     co_return std::unexpected(kinesis::errors::shard_not_parsed(
         shard ? *input.adjacent_shard_to_merge : *input.shard_to_merge, name, call.identity.account));
   }
-  auto command = [&] { return call.services.directory.merge_shards(scope_of(call), name, *shard, *adjacent); };
-  if (const auto merged = co_await run_command(call, command); !merged) {
+  if (const auto merged =
+          co_await call.services.directory.merge_shards(call.core, scope_of(call), name, *shard, *adjacent);
+      !merged) {
     co_return std::unexpected(api_error(merged.error(), call, name));
   }
   co_return std::string();

@@ -3,6 +3,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
 #include "env/task_group.h"
 #include "frontend/operations/operations.h"
@@ -37,7 +38,7 @@ struct LaneShare {
   std::vector<std::vector<std::uint32_t>> entries;
   std::vector<cell::AppendReply> replies;
 };
-using LaneShares = absl::flat_hash_map<LaneId, std::unique_ptr<LaneShare>>;
+using LaneShares = absl::btree_map<LaneId, std::unique_ptr<LaneShare>>;
 
 std::optional<kinesis::ApiError> check_sizes(const std::vector<PutRecordsRequestEntry>& records,
                                              const directory::Stream& stream) {

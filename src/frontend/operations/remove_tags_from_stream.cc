@@ -14,8 +14,8 @@ env::Task<OperationResult> remove_tags_from_stream(OperationCall& call) {
   WEIR_API_TRY(const auto stream, find_stream(call, input.stream_name, input.stream_arn));
   const std::vector<std::string> keys(input.tag_keys->begin(), input.tag_keys->end());
   if (auto error = check_tag_key_characters(call, keys, stream->name)) co_return std::unexpected(std::move(*error));
-  auto command = [&] { return call.services.directory.remove_tags(stream->scope, stream->name, keys); };
-  if (const auto removed = co_await run_command(call, command); !removed) {
+  if (const auto removed = co_await call.services.directory.remove_tags(call.core, stream->scope, stream->name, keys);
+      !removed) {
     co_return std::unexpected(api_error(removed.error(), call, stream->name));
   }
   co_return std::string();

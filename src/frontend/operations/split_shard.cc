@@ -27,8 +27,8 @@ env::Task<OperationResult> split_shard(OperationCall& call) {
   }
   // A key above 2^128-1 fits the pattern and lies in no shard: taken as the greatest key, it is refused like one.
   const HashKey key = parse_hash_key(*input.new_starting_hash_key).value_or(HashKey::max());
-  auto command = [&] { return call.services.directory.split_shard(scope_of(call), name, *shard, key); };
-  if (const auto split = co_await run_command(call, command); !split) {
+  if (const auto split = co_await call.services.directory.split_shard(call.core, scope_of(call), name, *shard, key);
+      !split) {
     co_return std::unexpected(split_error(split.error(), call, name, *input.new_starting_hash_key, *shard));
   }
   co_return std::string();
