@@ -35,13 +35,14 @@ Lane::Lane(env::Core& core, std::unique_ptr<journal::Journal> journal, const Lan
       read_limit_{.records = options.limits.read_calls_per_second, .bytes = options.limits.read_bytes_per_second},
       metrics_(metrics),
       levels_(levels),
-      shards_(options.lane),
+      shards_(options.lane, options.shard_budget),
       batches_(options.batch_bytes_max, options.pending_bytes_max, options.pending_calls_max),
       work_(core),
       settled_(core),
       read_ended_(core),
       trim_now_(core),
       idle_(core),
+      ended_(core),
       tasks_(core) {
   WEIR_ASSERT(options.epoch.value >= 1 && options.epoch <= epoch_max);
 }
@@ -60,17 +61,37 @@ env::Task<void> Lane::stop() {
   work_.notify_all();
   trim_now_.notify_all();
   read_ended_.notify_all();
+  ended_.notify_all();
   co_await tasks_.wait();
   while (operations_ != 0) co_await idle_.wait();
   if (state_ != State::stopped) enter_state(State::stopped);
   co_await journal_->close();
   journal_.reset();
+  shards_.clear();
+  publish_shards();
+}
+
+env::Task<bool> Lane::wait_until_fenced() {
+  while (state_ != State::fenced && !stopping_) co_await ended_.wait();
+  co_return state_ == State::fenced;
 }
 
 void Lane::apply(const directory::ShardMap& map) {
   if (state_ == State::stopped) return;
+  const std::uint64_t refused_before = shards_.refused();
   shards_.apply(map, *journal_);
+  publish_shards();
+  if (shards_.refused() > refused_before) {
+    log_error("cell", "the node has its maximum of shards; further ones are refused until it is raised",
+              {{"lane", options_.lane.value},
+               {"refused", shards_.refused()},
+               {"cell.shards_max", options_.shard_budget->shards_max()}});
+  }
+}
+
+void Lane::publish_shards() {
   levels_.shards.set(static_cast<std::int64_t>(shards_.size()));
+  levels_.shards_refused.set(static_cast<std::int64_t>(shards_.refused()));
 }
 
 env::Task<Result<WallTime>> Lane::close_shard(ShardKey key) {
@@ -137,6 +158,7 @@ void Lane::publish_stored() {
 void Lane::enter_state(State state) {
   state_ = state;
   levels_.serving.set(state == State::serving ? 1 : 0);
+  if (state == State::fenced) ended_.notify_all();
 }
 
 }  // namespace weir::cell

@@ -36,15 +36,23 @@ class Lane {
   Lane& operator=(const Lane&) = delete;
   ~Lane();
 
-  [[nodiscard]] env::Core& core() noexcept { return core_; }  // any core
+  [[nodiscard]] env::Core& core() noexcept { return core_; }             // any core
+  [[nodiscard]] Epoch epoch() const noexcept { return options_.epoch; }  // any core
 
   // Begins to commit and to trim. Once, before anything else.
   void start();
-  // Takes no more work, waits for what was accepted, closes the journal. Once. Calls that come later are refused.
+  // Takes no more work, waits for what was accepted, closes the journal. Once. Calls that come later are refused; once
+  // it has returned, the lane may be destroyed on any core.
   [[nodiscard]] env::Task<void> stop();
+  // Returns when another owner is found to have the lane: true. False when the lane stops before.
+  [[nodiscard]] env::Task<bool> wait_until_fenced();
 
   // Takes the lane's shards from `map` (ShardTable::apply). Nothing is trimmed before the first map.
   void apply(const directory::ShardMap& map);
+  // Whether the lane has the shard, or would have it if its node had room for more.
+  [[nodiscard]] bool knows(ShardKey key) noexcept { return shards_.find(key) != nullptr || shards_.is_refused(key); }
+  // Shards beyond the node's maximum; apply() tries again.
+  [[nodiscard]] std::uint64_t shards_refused() const noexcept { return shards_.refused(); }
 
   // As CellClient::append. `caller` is the core that calls and gets the answer. All fragments of one call share a
   // commit; together they take at most options.batch_bytes_max. Any core.
@@ -94,6 +102,11 @@ class Lane {
   // lane.cc
   [[nodiscard]] env::Task<void> trim_loop();
   void enter_state(State state);
+  void publish_shards();
+  // Why the lane takes no call for a shard that is not in its table: not_mine, or unavailable beyond the maximum.
+  [[nodiscard]] Refusal refusal_of_unknown(ShardKey key) const noexcept {
+    return shards_.is_refused(key) ? Refusal::unavailable : Refusal::not_mine;
+  }
   void publish_stored();
 
   env::Core& core_;
@@ -118,6 +131,7 @@ class Lane {
   env::Event read_ended_;  // a read that others of its shard wait for has ended
   env::Event trim_now_;    // the lane stops, or the disk is full: wakes the trim loop
   env::Event idle_;        // operations_ is 0
+  env::Event ended_;       // fenced, or about to stop
   env::TaskGroup tasks_;   // commit_loop, trim_loop
 };
 

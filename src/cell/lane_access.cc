@@ -1,5 +1,7 @@
 #include "cell/lane_access.h"
 
+#include <array>
+#include <memory>
 #include <utility>
 
 #include "cell/lane_count.h"
@@ -8,10 +10,14 @@
 namespace weir::cell {
 
 OpenStore open_file_stores(std::string directory, std::uint32_t open_files_max) {
-  return [directory = std::move(directory), open_files_max](env::Core& core, LaneId lane, Epoch epoch) {
+  auto fences = std::make_shared<std::array<journal::LaneFence, lanes_max>>();
+  return [directory = std::move(directory), open_files_max, fences](env::Core& core, LaneId lane, Epoch epoch) {
     return journal::open_file_segment_store(
-        core,
-        {.directory = lane_directory(directory, lane), .lane = lane, .epoch = epoch, .open_files_max = open_files_max});
+        core, {.directory = lane_directory(directory, lane),
+               .lane = lane,
+               .epoch = epoch,
+               .fence = std::shared_ptr<journal::LaneFence>(fences, &(*fences)[lane.value % lanes_max]),
+               .open_files_max = open_files_max});
   };
 }
 

@@ -23,6 +23,8 @@ struct LaneAccess {
 };
 
 // Opens segments that are files in lane_directory(directory, lane), at most `open_files_max` of them per lane at once.
+// For the lanes of one cell. The result and its copies fence each other's stores: a lane may be opened anew in the same
+// process while an older store of it is not yet closed.
 [[nodiscard]] OpenStore open_file_stores(std::string directory, std::uint32_t open_files_max);
 
 }  // namespace weir::cell

@@ -87,7 +87,12 @@ std::string_view Lane::refusal_of_writes(std::uint64_t stored_bytes) const noexc
 // Stamps what the shard takes of the fragment, and drops the rest of its records.
 AppendReply Lane::admit_fragment(journal::Fragment& fragment, MonotonicTime now, WallTime wall_now) {
   ShardState* const shard = shards_.find(fragment.shard());
-  if (shard == nullptr) return refuse(Refusal::not_mine, "the lane does not have the shard");
+  if (shard == nullptr) {
+    const Refusal refusal = refusal_of_unknown(fragment.shard());
+    return refuse(refusal, refusal == Refusal::not_mine
+                               ? "the lane does not have the shard"
+                               : "the node has its maximum of shards (cell.shards_max), and this is beyond");
+  }
   if (!shard->takes_records()) return refuse(Refusal::shard_closed, "the shard is closed");
   const auto first = number_records(options_.epoch, shard->next, fragment.record_count());
   if (!first.has_value()) {

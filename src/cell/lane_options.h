@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "base/ids.h"
 #include "base/time.h"
+#include "cell/shard_budget.h"
 #include "journal/journal.h"
 #include "model/limits.h"
 
@@ -23,6 +24,8 @@ struct ShardLimits {
 struct LaneOptions {
   LaneId lane;
   Epoch epoch;  // of this ownership; at least 1 and at most epoch_max (record_numbers.h)
+
+  ShardBudget* shard_budget = nullptr;  // shared by the lanes of a node, outlives them; null: no maximum of shards
 
   bool enforce_rates = true;
   ShardLimits limits;

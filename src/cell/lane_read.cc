@@ -84,7 +84,7 @@ env::Task<Refusal> Lane::begin_read(ShardKey key) {
   for (;;) {
     if (stopping_ || !serves_reads()) co_return Refusal::unavailable;
     ShardState* const shard = shards_.find(key);
-    if (shard == nullptr) co_return Refusal::not_mine;
+    if (shard == nullptr) co_return refusal_of_unknown(key);
     if (!options_.enforce_rates) co_return Refusal::none;
     if (shard->reads.has_room(core_.now(), read_limit_) != model::Admit::yes) co_return Refusal::throttled;
     if (!shard->read_in_flight) {
@@ -108,7 +108,10 @@ env::Task<LocateReply> Lane::locate(ShardKey key, StartFrom from, WallTime time)
   const OperationGuard guard(*this);
   if (stopping_ || !serves_reads()) co_return refuse_locate(Refusal::unavailable, reason_of(Refusal::unavailable));
   ShardState* const shard = shards_.find(key);
-  if (shard == nullptr) co_return refuse_locate(Refusal::not_mine, reason_of(Refusal::not_mine));
+  if (shard == nullptr) {
+    const Refusal refusal = refusal_of_unknown(key);
+    co_return refuse_locate(refusal, reason_of(refusal));
+  }
   if (options_.enforce_rates && !shard->iterators.try_admit(core_.now(), options_.limits.iterator_calls_per_second)) {
     metrics_.iterators_throttled.add();
     co_return refuse_locate(Refusal::throttled, "over the shard's iterator requests per second");

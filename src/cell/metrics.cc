@@ -53,6 +53,9 @@ CellMetrics::CellMetrics(MetricsRegistry& registry, std::uint32_t lanes_count)
       iterators_throttled(
           registry.counter("weir_cell_iterators_throttled_total", "Iterator requests over their shard's rate.")),
       recoveries(registry.counter("weir_cell_recoveries_total", "Recoveries of a lane after a failed commit.")),
+      lanes_fenced(registry.counter("weir_cell_lanes_fenced_total", "Lanes that another owner took from this node.")),
+      lanes_refused(registry.counter("weir_cell_lanes_refused_total",
+                                     "Lanes not taken because the node has cell.lanes_held_max.")),
       trims(registry.counter("weir_cell_trims_total", "Sweeps for records past their retention.")),
       trims_failed(registry.counter("weir_cell_trims_failed_total", "Sweeps that ended in an error.")) {
   lanes.reserve(lanes_count);
@@ -72,6 +75,9 @@ void CellMetrics::count_append_refusal(Refusal refusal) noexcept {
 
 LaneMetrics::LaneMetrics(MetricsRegistry& registry, LaneId lane)
     : shards(registry.gauge("weir_cell_shards", "Shards of the lane, open and closed.", lane_label(lane))),
+      shards_refused(registry.gauge("weir_cell_shards_refused",
+                                    "Shards of the lane that are refused because the node has cell.shards_max.",
+                                    lane_label(lane))),
       pending_bytes(registry.gauge("weir_cell_pending_bytes",
                                    "Stored bytes accepted and not yet durable; at most cell.pending_bytes_max.",
                                    lane_label(lane))),

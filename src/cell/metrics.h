@@ -15,6 +15,7 @@ struct LaneMetrics {
   LaneMetrics(MetricsRegistry& registry, LaneId lane);
 
   Gauge& shards;
+  Gauge& shards_refused;
   Gauge& pending_bytes;
   Gauge& pending_calls;
   Gauge& serving;
@@ -48,6 +49,8 @@ struct CellMetrics {
   Counter& iterators_throttled;
 
   Counter& recoveries;
+  Counter& lanes_fenced;
+  Counter& lanes_refused;
   Counter& trims;
   Counter& trims_failed;
 

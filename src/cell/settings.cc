@@ -14,6 +14,12 @@ CellSettings::CellSettings(SettingsRegistry& registry)
     : lanes(registry, "cell.lanes", 0, {.least = 0, .most = lanes_max},
             "Lanes of a new data directory: each has a journal of its own and commits on its own. 0: one for every two "
             "cores. Fixed at the first start; later the data directory decides."),
+      lanes_held_max(registry, "cell.lanes_held_max", lanes_max, {.least = 1, .most = lanes_max},
+                     "Lanes that one node holds at most; one more is not taken."),
+      shards_max(
+          registry, "cell.shards_max", 250'000, {.least = 1, .most = 10'000'000},
+          "Shards that the lanes of one node hold at most, closed ones that are still kept included. Those beyond "
+          "it are refused, to be tried again; their records are kept."),
       enforce_rates(registry, "limits.enforce_rates", true,
                     "Hold shards and accounts to their per-second limits. Off, every rate is unlimited at once; sizes "
                     "and quotas stay."),

@@ -12,11 +12,13 @@ struct CellSettings {
   // Options for one lane; lane, epoch and trim_interval are the caller's to fill in.
   [[nodiscard]] LaneOptions lane_options() const;
 
-  // How many lanes a new cell gets on a machine with so many cores. Few lanes make large batches, and with two cores one
-  // lane is faster than two at everything that was measured.
+  // How many lanes a new cell gets on a machine with so many cores. Few lanes make large batches, and with two cores
+  // one lane is faster than two at everything that was measured.
   [[nodiscard]] std::uint32_t lanes_wanted(std::uint32_t cores) const noexcept;
 
   Setting<std::uint64_t> lanes;
+  Setting<std::uint64_t> lanes_held_max;
+  Setting<std::uint64_t> shards_max;
 
   Setting<bool> enforce_rates;
   Setting<std::uint64_t> write_records_per_second;

@@ -4,7 +4,10 @@
 #include "base/metrics.h"
 #include "base/settings.h"
 #include "cell/metrics.h"
+#include "cell/remote_cell_settings.h"
+#include "cell/rpc_handler.h"
 #include "cell/settings.h"
+#include "cli/roles/fleet_settings.h"
 #include "cli/server_settings.h"
 #include "directory/metrics.h"
 #include "directory/settings.h"
@@ -24,7 +27,10 @@ struct AllSettings {
         frontend(registry),
         cell(registry),
         journal(registry),
-        directory(registry) {}
+        directory(registry),
+        fleet(registry),
+        remote_cell(registry),
+        cell_rpc(registry) {}
 
   ServerSettings server;
   net::HttpSettings net;
@@ -32,6 +38,9 @@ struct AllSettings {
   cell::CellSettings cell;
   journal::JournalSettings journal;
   directory::DirectorySettings directory;
+  FleetSettings fleet;
+  cell::RemoteCellSettings remote_cell;
+  cell::CellRpcSettings cell_rpc;
 };
 
 // `lanes` of the cell, each with metrics of its own.

@@ -1,4 +1,4 @@
-// `weir cert`: a self-signed certificate and its key.
+// `weir cert`: a self-signed certificate and its key; the authority of a fleet, and what it signs.
 #include <cstdio>
 
 #include "cli/commands.h"
@@ -9,30 +9,92 @@
 namespace weir::cli {
 namespace {
 
-env::Task<int> make_certificate(env::Core& core, CertificateOptions options) {
+// Clocks of a fleet differ a little.
+constexpr hours validity_before_now{1};
+constexpr std::string_view authority_name = "authority";
+constexpr std::uint64_t pem_bytes_max = 64 * kibibyte;
+
+struct PairFiles {
+  std::string certificate;
+  std::string key;
+};
+
+PairFiles files_of(const std::string& directory, std::string_view name) {
+  const std::string stem = directory + "/" + std::string(name);
+  return {.certificate = stem + ".pem", .key = stem + "-key.pem"};
+}
+
+env::Task<Result<void>> write_pair(env::FileSystem& files, PairFiles paths, net::CertificatePem pem) {
+  WEIR_CO_CHECK(co_await env::replace_file(files, paths.key, pem.private_key, 0600));
+  WEIR_CO_CHECK(co_await env::replace_file(files, paths.certificate, pem.certificate, 0644));
+  std::printf("certificate  %s\nkey          %s\n", paths.certificate.c_str(), paths.key.c_str());
+  co_return Result<void>();
+}
+
+env::Task<Result<void>> make_self_signed(env::Core& core, CertificateOptions options) {
   const WallTime now = core.wall_now();
-  const auto pem = net::make_self_signed_certificate(
-      {.names = options.names, .valid_from = now - hours(1), .valid_until = now + hours(24) * options.days});
-  if (!pem) {
-    std::fprintf(stderr, "weir cert: %s\n", pem.error().message.c_str());
-    co_return exit_failed;
+  WEIR_CO_TRY(net::CertificatePem pem,
+              net::make_self_signed_certificate({.names = options.names,
+                                                 .valid_from = now - validity_before_now,
+                                                 .valid_until = now + hours(24) * options.days}));
+  co_return co_await write_pair(core.files(), {.certificate = options.certificate_file, .key = options.key_file},
+                                std::move(pem));
+}
+
+env::Task<Result<void>> make_authority(env::Core& core, AuthorityOptions options) {
+  const PairFiles paths = files_of(options.directory, authority_name);
+  for (const std::string& path : {paths.key, paths.certificate}) {
+    const auto status = co_await core.files().status(path);
+    if (status.has_value()) co_return fail(ErrorCode::already_exists, path + " is there already");
+    if (status.error().code != ErrorCode::not_found) co_return std::unexpected(status.error());
   }
-  Result<void> written =
-      co_await env::replace_file(core.files(), options.key_file, pem->private_key, 0600);
-  if (written) written = co_await env::replace_file(core.files(), options.certificate_file, pem->certificate, 0644);
-  if (!written) {
-    std::fprintf(stderr, "weir cert: %s\n", written.error().message.c_str());
-    co_return exit_failed;
+  const WallTime now = core.wall_now();
+  WEIR_CO_TRY(net::CertificatePem pem,
+              net::make_certificate_authority(options.name, now - validity_before_now, now + hours(24) * options.days));
+  WEIR_CO_CHECK(co_await core.files().create_directories(options.directory));
+  co_return co_await write_pair(core.files(), paths, std::move(pem));
+}
+
+env::Task<Result<void>> issue(env::Core& core, IssueOptions options) {
+  if (options.name == authority_name || options.name.starts_with('.') || options.name.starts_with('*')) {
+    co_return fail(ErrorCode::invalid_argument, "'" + options.name + "' cannot be the name of a process");
   }
-  std::printf("certificate  %s\nkey          %s\n", options.certificate_file.c_str(), options.key_file.c_str());
-  co_return exit_done;
+  const PairFiles authority_paths = files_of(options.authority_directory, authority_name);
+  net::CertificatePem authority;
+  WEIR_CO_TRY(authority.certificate,
+              co_await env::read_whole_file(core.files(), authority_paths.certificate, pem_bytes_max));
+  WEIR_CO_TRY(authority.private_key, co_await env::read_whole_file(core.files(), authority_paths.key, pem_bytes_max));
+  std::vector<std::string> names{options.name};
+  names.insert(names.end(), options.addresses.begin(), options.addresses.end());
+  const WallTime now = core.wall_now();
+  WEIR_CO_TRY(net::CertificatePem pem,
+              net::issue_certificate(authority, {.names = std::move(names),
+                                                 .valid_from = now - validity_before_now,
+                                                 .valid_until = now + hours(24) * options.days}));
+  WEIR_CO_CHECK(co_await core.files().create_directories(options.directory));
+  co_return co_await write_pair(core.files(), files_of(options.directory, options.name), std::move(pem));
+}
+
+template <class Options>
+env::Task<int> report(env::Core& core, env::Task<Result<void>> (*work)(env::Core&, Options), Options options) {
+  const Result<void> done = co_await work(core, std::move(options));
+  if (done.has_value()) co_return exit_done;
+  std::fprintf(stderr, "weir cert: %s\n", done.error().message.c_str());
+  co_return exit_failed;
+}
+
+template <class Options>
+int run(env::Task<Result<void>> (*work)(env::Core&, Options), const Options& options) {
+  const auto runtime = env::make_real_runtime({.cores = 1, .blocking_threads = 1});
+  return runtime->run([&] { return report<Options>(runtime->core(0), work, options); });
 }
 
 }  // namespace
 
-int certificate(const CertificateOptions& options) {
-  const auto runtime = env::make_real_runtime({.cores = 1, .blocking_threads = 1});
-  return runtime->run([&] { return make_certificate(runtime->core(0), options); });
-}
+int certificate(const CertificateOptions& options) { return run(&make_self_signed, options); }
+
+int certificate_authority(const AuthorityOptions& options) { return run(&make_authority, options); }
+
+int issue_certificate(const IssueOptions& options) { return run(&issue, options); }
 
 }  // namespace weir::cli

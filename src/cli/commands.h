@@ -20,6 +20,27 @@ struct ServeOptions {
 };
 [[nodiscard]] int serve(const ServeOptions& options);
 
+// `weir directory`, `weir cell`, `weir frontend`: one process of a fleet.
+[[nodiscard]] int serve_directory(const ServeOptions& options);
+[[nodiscard]] int serve_cell(const ServeOptions& options);
+[[nodiscard]] int serve_front_end(const ServeOptions& options);
+
+// `weir admin`: shows the fleet, and changes its cells and nodes.
+enum class AdminCommand : std::uint8_t { status, define_cell, drain, undrain };
+struct AdminOptions {
+  AdminCommand command = AdminCommand::status;
+  std::string directories = "127.0.0.1:4570";
+  std::string certificate_file;
+  std::string key_file;
+  std::string authority_file;
+  std::string name;  // of the cell, or of the node
+  std::uint32_t cell = 0;
+  std::uint32_t lanes = 4;
+  std::uint64_t shards_max = 20'000;
+  bool closed = false;
+};
+[[nodiscard]] int admin(const AdminOptions& options);
+
 // What the commands that talk to a running server need to reach it.
 struct ClientOptions {
   std::string endpoint = "http://127.0.0.1:4567";
@@ -71,6 +92,26 @@ struct CertificateOptions {
   std::uint32_t days = 365;
 };
 [[nodiscard]] int certificate(const CertificateOptions& options);
+
+// `weir cert authority`: an authority for the processes of one fleet, DIR/authority.pem and DIR/authority-key.pem. Never
+// overwrites one.
+struct AuthorityOptions {
+  std::string directory = ".";
+  std::string name = "Weir";
+  std::uint32_t days = 3'650;
+};
+[[nodiscard]] int certificate_authority(const AuthorityOptions& options);
+
+// `weir cert issue`: a certificate of that authority for one process, DIR/NAME.pem and DIR/NAME-key.pem, for both ends of
+// a connection. Overwrites: that is how one is renewed.
+struct IssueOptions {
+  std::string authority_directory = ".";
+  std::string directory = ".";
+  std::string name;
+  std::vector<std::string> addresses;  // numeric addresses and further DNS names
+  std::uint32_t days = 365;
+};
+[[nodiscard]] int issue_certificate(const IssueOptions& options);
 
 // `weir docs settings|metrics`: the generated reference pages, to standard output.
 [[nodiscard]] int docs(const std::string& page);

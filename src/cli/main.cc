@@ -49,6 +49,63 @@ void add_serve(CLI::App& app, ServeOptions& options, int& exit_code) {
   command->callback([&options, &exit_code] { exit_code = serve(options); });
 }
 
+// The processes of a fleet take their settings from a file, and single ones from the command line.
+void add_roles(CLI::App& app, ServeOptions& options, int& exit_code) {
+  struct RoleCommand {
+    const char* name;
+    const char* help;
+    int (*run)(const ServeOptions& options);
+  };
+  static constexpr RoleCommand roles[] = {
+      {"directory", "Serve the shard map of a fleet, and lead it when elected", serve_directory},
+      {"cell", "Serve lanes as a node of a cell", serve_cell},
+      {"frontend", "Serve the Kinesis API as a front end of a fleet", serve_front_end}};
+  for (const RoleCommand& role : roles) {
+    CLI::App* command = app.add_subcommand(role.name, role.help);
+    command->add_option("--config", options.config_file, "TOML file of settings; see docs/settings.md")->type_name("FILE");
+    add_setting_option(*command, options.assignments, "--data-dir", "server.data_directory", "Where its files are");
+    command
+        ->add_option_function<std::vector<std::string>>(
+            "--set",
+            [&options](const std::vector<std::string>& values) {
+              options.assignments.insert(options.assignments.end(), values.begin(), values.end());
+            },
+            "Any setting, as name=value; may be repeated")
+        ->type_name("NAME=VALUE");
+    command->callback([&options, &exit_code, run = role.run] { exit_code = run(options); });
+  }
+}
+
+void add_admin(CLI::App& app, AdminOptions& options, int& exit_code) {
+  CLI::App* command = app.add_subcommand("admin", "Show a fleet, and change its cells and nodes");
+  command->require_subcommand(1);
+  command->add_option("--directories", options.directories, "Directories, as address:port with commas between")
+      ->envname("WEIR_DIRECTORIES")
+      ->capture_default_str();
+  command->add_option("--cert", options.certificate_file, "A certificate of the fleet's authority")->envname("WEIR_CERTIFICATE")->required();
+  command->add_option("--key", options.key_file, "Its key")->envname("WEIR_KEY")->required();
+  command->add_option("--authority", options.authority_file, "The authority's certificate")->envname("WEIR_AUTHORITY")->required();
+  const auto run = [&options, &exit_code](AdminCommand which) {
+    options.command = which;
+    exit_code = admin(options);
+  };
+  CLI::App* status = command->add_subcommand("status", "What a directory knows, as JSON; nodes in the leader's answer only");
+  status->callback([run] { run(AdminCommand::status); });
+  CLI::App* cell = command->add_subcommand("define-cell", "Add a cell, or change one");
+  cell->add_option("number", options.cell, "Number of the cell, 0 to 63")->required();
+  cell->add_option("--name", options.name, "What it is called")->required();
+  cell->add_option("--lanes", options.lanes, "Its lanes, 1 to 64; never fewer than before")->capture_default_str();
+  cell->add_option("--shards-max", options.shards_max, "Open shards that it takes at most")->capture_default_str();
+  cell->add_flag("--closed", options.closed, "Place no new streams there");
+  cell->callback([run] { run(AdminCommand::define_cell); });
+  CLI::App* drain = command->add_subcommand("drain", "Move all lanes away from a node");
+  drain->add_option("node", options.name, "The node")->required();
+  drain->callback([run] { run(AdminCommand::drain); });
+  CLI::App* undrain = command->add_subcommand("undrain", "Let a node have lanes again");
+  undrain->add_option("node", options.name, "The node")->required();
+  undrain->callback([run] { run(AdminCommand::undrain); });
+}
+
 void add_client_options(CLI::App& command, ClientOptions& client) {
   command.add_option("--endpoint-url", client.endpoint, "Server to talk to")->envname("AWS_ENDPOINT_URL")->capture_default_str();
   command.add_option("--region", client.region, "Region")->envname("AWS_REGION")->capture_default_str();
@@ -83,19 +140,46 @@ void add_client_commands(CLI::App& app, PutOptions& put_options, TailOptions& ta
   streams_command->callback([&streams_options, &exit_code] { exit_code = streams(streams_options); });
 }
 
-void add_local_commands(CLI::App& app, InspectOptions& inspect_options, CertificateOptions& certificate_options,
-                        std::string& page, int& exit_code) {
+struct CertificateCommands {
+  CertificateOptions self_signed;
+  AuthorityOptions authority;
+  IssueOptions issue;
+};
+
+void add_certificate_commands(CLI::App& app, CertificateCommands& options, int& exit_code) {
+  const CLI::Range days(1, 36'500);
+  CLI::App* cert_command = app.add_subcommand("cert", "Make a self-signed certificate for tests, or those of a fleet");
+  CertificateOptions& self_signed = options.self_signed;
+  cert_command->add_option("--cert", self_signed.certificate_file, "File to write the certificate to")->capture_default_str();
+  cert_command->add_option("--key", self_signed.key_file, "File to write the key to, mode 0600")->capture_default_str();
+  cert_command->add_option("--name", self_signed.names, "A further host name or address; may be repeated");
+  cert_command->add_option("--days", self_signed.days, "Days until it expires")->check(CLI::Range(1, 3650))->capture_default_str();
+  cert_command->callback([cert_command, &self_signed, &exit_code] {
+    if (cert_command->get_subcommands().empty()) exit_code = certificate(self_signed);
+  });
+
+  CLI::App* authority_command = cert_command->add_subcommand("authority", "Make the authority of a fleet");
+  AuthorityOptions& authority = options.authority;
+  authority_command->add_option("--out", authority.directory, "Directory for authority.pem and authority-key.pem")->capture_default_str();
+  authority_command->add_option("--name", authority.name, "What it is called")->capture_default_str();
+  authority_command->add_option("--days", authority.days, "Days until it expires")->check(days)->capture_default_str();
+  authority_command->callback([&authority, &exit_code] { exit_code = certificate_authority(authority); });
+
+  CLI::App* issue_command = cert_command->add_subcommand("issue", "Make a process's certificate, signed by the authority");
+  IssueOptions& issue = options.issue;
+  issue_command->add_option("--authority", issue.authority_directory, "Directory of the authority")->capture_default_str();
+  issue_command->add_option("--name", issue.name, "DNS name of the process; names the files too")->required();
+  issue_command->add_option("--address", issue.addresses, "A numeric address or further DNS name; may be repeated");
+  issue_command->add_option("--out", issue.directory, "Directory for NAME.pem and NAME-key.pem")->capture_default_str();
+  issue_command->add_option("--days", issue.days, "Days until it expires")->check(days)->capture_default_str();
+  issue_command->callback([&issue, &exit_code] { exit_code = issue_certificate(issue); });
+}
+
+void add_local_commands(CLI::App& app, InspectOptions& inspect_options, std::string& page, int& exit_code) {
   CLI::App* inspect_command = app.add_subcommand("inspect", "Describe a data directory or a segment file; changes nothing");
   inspect_command->add_option("path", inspect_options.path, "Data directory, lane directory or segment file")->required();
   inspect_command->add_flag("--batches", inspect_options.batches, "List every batch");
   inspect_command->callback([&inspect_options, &exit_code] { exit_code = inspect(inspect_options); });
-
-  CLI::App* cert_command = app.add_subcommand("cert", "Make a self-signed certificate for tests");
-  cert_command->add_option("--cert", certificate_options.certificate_file, "File to write the certificate to")->capture_default_str();
-  cert_command->add_option("--key", certificate_options.key_file, "File to write the key to, mode 0600")->capture_default_str();
-  cert_command->add_option("--name", certificate_options.names, "A further host name or address; may be repeated");
-  cert_command->add_option("--days", certificate_options.days, "Days until it expires")->check(CLI::Range(1, 3650))->capture_default_str();
-  cert_command->callback([&certificate_options, &exit_code] { exit_code = certificate(certificate_options); });
 
   CLI::App* docs_command = app.add_subcommand("docs", "Print a generated reference page");
   docs_command->add_option("page", page, "settings or metrics")->required()->check(CLI::IsMember({"settings", "metrics"}));
@@ -112,15 +196,19 @@ int main(int argc, char** argv) {
 
   int exit_code = exit_done;
   ServeOptions serve_options;
+  AdminOptions admin_options;
   PutOptions put_options;
   TailOptions tail_options;
   StreamsOptions streams_options;
   InspectOptions inspect_options;
-  CertificateOptions certificate_options;
+  CertificateCommands certificate_options;
   std::string page;
   add_serve(app, serve_options, exit_code);
+  add_roles(app, serve_options, exit_code);
+  add_admin(app, admin_options, exit_code);
   add_client_commands(app, put_options, tail_options, streams_options, exit_code);
-  add_local_commands(app, inspect_options, certificate_options, page, exit_code);
+  add_certificate_commands(app, certificate_options, exit_code);
+  add_local_commands(app, inspect_options, page, exit_code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -10,12 +10,14 @@
 namespace weir::directory {
 namespace {
 
-ShardMapPointer build_map(const StoredState& state) {
+ShardMapPointer build_map(const StoredState& state, std::uint64_t term) {
   ShardMapBuilder builder;
+  builder.set_term(term);
   for (const auto& [id, stream] : state.streams) builder.put(stream.stream);
   for (std::uint32_t lane = 0; lane < state.lanes.size(); ++lane) {
     if (state.lanes[lane].owner) builder.set_owner(LaneId{lane}, state.lanes[lane].owner);
   }
+  builder.set_token_key(state.token_key);
   return builder.build(state.revision);
 }
 
@@ -32,11 +34,12 @@ bool holds_all(const metastore::Snapshot& snapshot, const std::vector<metastore:
 }  // namespace
 
 Directory::Directory(env::Core& core, metastore::Metastore& store, const DirectorySettings& settings,
-                     DirectoryMetrics& metrics)
+                     DirectoryMetrics& metrics, std::uint64_t term)
     : core_(core),
       store_(store),
       settings_(settings),
       metrics_(metrics),
+      term_(term),
       turn_(core),
       map_(ShardMapBuilder().build(0)),
       tasks_(core),
@@ -47,11 +50,11 @@ Directory::~Directory() { WEIR_ASSERT_NOTE(!started_ || stopping_, "a directory 
 env::Task<Result<std::unique_ptr<Directory>>> Directory::open(env::Core& core, metastore::Metastore& store,
                                                               std::uint32_t lane_count,
                                                               const DirectorySettings& settings,
-                                                              DirectoryMetrics& metrics) {
+                                                              DirectoryMetrics& metrics, std::uint64_t term) {
   if (lane_count == 0 || lane_count > lane_count_max) {
     co_return fail(ErrorCode::invalid_argument, "a cell has 1 to " + std::to_string(lane_count_max) + " lanes");
   }
-  std::unique_ptr<Directory> directory(new Directory(core, store, settings, metrics));
+  std::unique_ptr<Directory> directory(new Directory(core, store, settings, metrics, term));
   WEIR_CO_CHECK(co_await directory->load(lane_count));
   co_return directory;
 }
@@ -68,7 +71,7 @@ env::Task<Result<void>> Directory::load(std::uint32_t lane_count) {
                                                     " lanes, not on " + std::to_string(lane_count));
   }
   token_key_ = state.token_key;
-  map_ = build_map(state);
+  map_ = build_map(state, term_);
   WEIR_CO_CHECK(take_over(std::move(state)));
   log_info("directory", "loaded", {{"streams", streams_.size()}, {"revision", map_->version()}});
   co_return Result<void>{};
@@ -102,7 +105,7 @@ env::Task<Result<void>> Directory::reload() {
   WEIR_CO_TRY(const metastore::Snapshot snapshot, co_await store_.read(directory_prefix));
   WEIR_CO_TRY(StoredState state, decode_state(snapshot));
   const bool changed = state.revision > map_->version();
-  ShardMapPointer map = changed ? build_map(state) : map_;
+  ShardMapPointer map = changed ? build_map(state, term_) : map_;
   WEIR_CO_CHECK(take_over(std::move(state)));
   stale_ = false;
   if (changed) co_await publish(std::move(map));

@@ -50,12 +50,13 @@ class ShardCloser {
 class Directory {
  public:
   // Loads everything from `store`, in which nothing need be yet. `lane_count` must be the same at every opening. `core`
-  // is the calling one. What is passed by reference outlives the directory. Errors: corrupt, unsupported,
-  // invalid_argument (other lane count), and those of the store.
+  // is the calling one. What is passed by reference outlives the directory. `term`: of the leader that opens it; the
+  // maps bear it. Errors: corrupt, unsupported, invalid_argument (other lane count), and those of the store.
   [[nodiscard]] static env::Task<Result<std::unique_ptr<Directory>>> open(env::Core& core, metastore::Metastore& store,
                                                                           std::uint32_t lane_count,
                                                                           const DirectorySettings& settings,
-                                                                          DirectoryMetrics& metrics);
+                                                                          DirectoryMetrics& metrics,
+                                                                          std::uint64_t term = 0);
   Directory(const Directory&) = delete;
   Directory& operator=(const Directory&) = delete;
   ~Directory();  // after stop(), if start() was called
@@ -119,7 +120,8 @@ class Directory {
     std::string reason;
   };
 
-  Directory(env::Core& core, metastore::Metastore& store, const DirectorySettings& settings, DirectoryMetrics& metrics);
+  Directory(env::Core& core, metastore::Metastore& store, const DirectorySettings& settings, DirectoryMetrics& metrics,
+            std::uint64_t term);
 
   // directory.cc: the memory and the metastore. All in turn.
   [[nodiscard]] env::Task<Result<void>> load(std::uint32_t lane_count);
@@ -177,6 +179,7 @@ class Directory {
   metastore::Metastore& store_;
   const DirectorySettings& settings_;
   DirectoryMetrics& metrics_;
+  const std::uint64_t term_;
   std::array<std::byte, token_key_bytes> token_key_{};
   ShardCloser* closer_ = nullptr;
   std::vector<MapListener*> listeners_;

@@ -42,6 +42,7 @@ struct DirectoryRefusal {
   std::uint64_t limit = 0;
   std::uint64_t additional = 0;
   std::string reason;
+  friend bool operator==(const DirectoryRefusal&, const DirectoryRefusal&) = default;
 };
 
 }  // namespace weir::directory

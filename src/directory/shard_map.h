@@ -4,10 +4,13 @@
 // holds the pointer.
 #pragma once
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -73,11 +76,31 @@ struct LaneOwner {
   friend bool operator==(const LaneOwner&, const LaneOwner&) = default;
 };
 
+// A named group of front ends and the accounts that it serves.
+struct Fleet {
+  std::set<std::string> accounts;
+  bool serves_all_others = false;  // the accounts that no fleet names
+  std::string extras;              // opaque here: what its front ends need to know besides, as credentials
+  friend bool operator==(const Fleet&, const Fleet&) = default;
+};
+
+inline constexpr std::size_t token_key_bytes = 32;
+using TokenKey = std::array<std::byte, token_key_bytes>;
+
+struct MapId {
+  std::uint64_t term = 0;
+  std::uint64_t version = 0;
+  friend auto operator<=>(const MapId&, const MapId&) = default;
+};
+
 class ShardMap {
  public:
   [[nodiscard]] std::uint64_t version() const noexcept { return version_; }
-  // How this map differs from the one of version based_on() in its streams: those that are new, changed or gone. Who holds that very
-  // map need look at these only; who does not looks at all().
+  // Which leader of the directory fleet built it; 0 in a process that is alone. Maps are ordered by term, then version.
+  [[nodiscard]] std::uint64_t term() const noexcept { return term_; }
+  [[nodiscard]] MapId id() const noexcept { return {term_, version_}; }
+  // How this map differs in its streams from the one of version based_on(): those that are new, changed or gone. Who
+  // holds that very map need look at these only; who does not looks at all().
   [[nodiscard]] std::uint64_t based_on() const noexcept { return based_on_; }
   [[nodiscard]] const std::vector<StreamId>& changed() const noexcept { return changed_; }
   // Null when there is no such stream.
@@ -87,23 +110,29 @@ class ShardMap {
   // Streams of one scope by rising name (bytewise); null when the scope has none. The keys are the streams' own names.
   using StreamsByName = absl::btree_map<std::string_view, std::shared_ptr<const Stream>>;
   [[nodiscard]] const StreamsByName* streams_of(const StreamScope& scope) const;
-  [[nodiscard]] const absl::btree_map<StreamId, std::shared_ptr<const Stream>>& all() const noexcept {
-    return by_id_;
-  }
+  [[nodiscard]] const absl::btree_map<StreamId, std::shared_ptr<const Stream>>& all() const noexcept { return by_id_; }
   // Null while nobody has claimed the lane, and always in a process that holds all lanes itself. Valid as long as the
   // map.
   [[nodiscard]] const LaneOwner* owner(LaneId lane) const noexcept;
   using OwnersByLane = absl::btree_map<LaneId, std::shared_ptr<const LaneOwner>>;
   [[nodiscard]] const OwnersByLane& owners() const noexcept { return owners_; }
+  // Fleets by name; empty: every fleet serves every account.
+  using FleetsByName = absl::btree_map<std::string, std::shared_ptr<const Fleet>>;
+  [[nodiscard]] const FleetsByName& fleets() const noexcept { return fleets_; }
+  // For sealing tokens: the same on every front end and for ever. Empty where tokens are of no concern.
+  [[nodiscard]] const std::optional<TokenKey>& token_key() const noexcept { return token_key_; }
 
  private:
   friend class ShardMapBuilder;
+  std::uint64_t term_ = 0;
   std::uint64_t version_ = 0;
   std::uint64_t based_on_ = 0;
   std::vector<StreamId> changed_;
   std::map<StreamScope, StreamsByName> by_name_;
   absl::btree_map<StreamId, std::shared_ptr<const Stream>> by_id_;
   OwnersByLane owners_;
+  FleetsByName fleets_;
+  std::optional<TokenKey> token_key_;
 };
 
 using ShardMapPointer = std::shared_ptr<const ShardMap>;

@@ -59,8 +59,18 @@ void ShardMapBuilder::set_owner(LaneId lane, std::optional<LaneOwner> owner) {
   }
 }
 
+void ShardMapBuilder::set_fleet(const std::string& name, std::optional<Fleet> fleet) {
+  if (fleet) {
+    map_->fleets_.insert_or_assign(name, std::make_shared<const Fleet>(std::move(*fleet)));
+  } else {
+    map_->fleets_.erase(name);
+  }
+}
+
 ShardMapPointer ShardMapBuilder::build(std::uint64_t version) {
   map_->version_ = version;
+  std::ranges::sort(map_->changed_);
+  map_->changed_.erase(std::ranges::unique(map_->changed_).begin(), map_->changed_.end());
   return std::move(map_);
 }
 

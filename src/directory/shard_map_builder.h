@@ -23,6 +23,13 @@ class ShardMapBuilder {
   void remove(StreamId id);
   // Empty: nobody owns the lane.
   void set_owner(LaneId lane, std::optional<LaneOwner> owner);
+  // Empty: there is no such fleet.
+  void set_fleet(const std::string& name, std::optional<Fleet> fleet);
+  void set_token_key(const std::optional<TokenKey>& key) { map_->token_key_ = key; }
+  // Kept from the base when it is not set.
+  void set_term(std::uint64_t term) { map_->term_ = term; }
+  // What has been put so far.
+  [[nodiscard]] const ShardMap& map() const noexcept { return *map_; }
   // The map, of a version above the base's. Nothing may be called afterwards.
   [[nodiscard]] ShardMapPointer build(std::uint64_t version);
 

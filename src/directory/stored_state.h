@@ -31,7 +31,6 @@
 
 namespace weir::directory {
 
-inline constexpr std::size_t token_key_bytes = 32;
 inline constexpr std::uint32_t format_version = 1;
 inline constexpr std::uint32_t shards_per_chunk = 256;
 inline constexpr std::uint32_t lane_count_max = 65'536;

@@ -21,6 +21,7 @@ constexpr std::string_view preparing_suffix = ".preparing";
 constexpr std::size_t number_digits = 20;
 
 constexpr std::uint64_t zero_chunk_bytes = mebibyte;
+constexpr Duration overtaken_write_poll_interval = microseconds(500);
 
 constexpr std::uint64_t epoch_magic = 0x4843504552494557;  // "WEIREPCH"
 constexpr std::size_t epoch_file_bytes = 32;
@@ -57,10 +58,28 @@ std::string parent_of(const std::string& path) {
   return slash == 0 ? "/" : path.substr(0, slash);
 }
 
+// Keeps newer stores of the lane waiting for as long as it lives.
+class WriteUnderWay {
+ public:
+  [[nodiscard]] static Result<WriteUnderWay> begin(LaneFence& fence, Epoch epoch) {
+    if (fence.begin_write(epoch)) return WriteUnderWay(fence);
+    return fail(ErrorCode::fenced, "epoch " + std::to_string(epoch.value) + " was overtaken");
+  }
+  WriteUnderWay(WriteUnderWay&& other) noexcept : fence_(std::exchange(other.fence_, nullptr)) {}
+  WriteUnderWay& operator=(WriteUnderWay&&) = delete;
+  ~WriteUnderWay() {
+    if (fence_ != nullptr) fence_->end_write();
+  }
+
+ private:
+  explicit WriteUnderWay(LaneFence& fence) noexcept : fence_(&fence) {}
+  LaneFence* fence_;
+};
+
 class FileSegmentStore final : public SegmentStore {
  public:
   FileSegmentStore(env::Core& core, FileSegmentStoreOptions options)
-      : files_(core.files()), options_(std::move(options)) {}
+      : core_(core), files_(core.files()), options_(std::move(options)) {}
 
   [[nodiscard]] env::Task<Result<void>> claim();
   [[nodiscard]] env::Task<Result<void>> remove_leftovers();
@@ -85,12 +104,13 @@ class FileSegmentStore final : public SegmentStore {
   [[nodiscard]] std::string path_of(SegmentNumber number) const {
     return options_.directory + "/" + segment_file_name(number);
   }
-  [[nodiscard]] Result<void> check_fence() const;
+  [[nodiscard]] Result<WriteUnderWay> begin_write() { return WriteUnderWay::begin(*options_.fence, options_.epoch); }
   [[nodiscard]] env::Task<Result<FilePointer>> file_of(SegmentNumber number);
   void forget(SegmentNumber number);
   [[nodiscard]] env::Task<Result<void>> reserve(std::string path, std::uint64_t bytes);
   [[nodiscard]] env::Task<Result<void>> write_parts(std::string path, std::span<const BytesView> parts);
 
+  env::Core& core_;
   env::FileSystem& files_;
   FileSegmentStoreOptions options_;
   std::list<OpenFile> open_files_;  // most recently used first
@@ -109,21 +129,19 @@ env::Task<Result<void>> FileSegmentStore::claim() {
     co_return std::unexpected(std::move(content.error()));
   }
   if (!options_.fence->raise(options_.epoch)) co_return fail(ErrorCode::fenced, "a newer store of the lane is open");
+  while (options_.fence->has_writes()) co_await core_.sleep_for(overtaken_write_poll_interval);
+  WEIR_CO_TRY(const WriteUnderWay writing, begin_write());
   co_return co_await env::replace_file(files_, path, encode_epoch(options_.lane, options_.epoch));
 }
 
 env::Task<Result<void>> FileSegmentStore::remove_leftovers() {
+  WEIR_CO_TRY(const WriteUnderWay writing, begin_write());
   WEIR_CO_TRY(const std::vector<std::string> names, co_await files_.list(options_.directory));
   for (const std::string& name : names) {
     if (!name.ends_with(preparing_suffix)) continue;
     WEIR_CO_CHECK(co_await files_.remove(options_.directory + "/" + name));
   }
   co_return Result<void>{};
-}
-
-Result<void> FileSegmentStore::check_fence() const {
-  if (options_.fence->admits(options_.epoch)) return {};
-  return fail(ErrorCode::fenced, "epoch " + std::to_string(options_.epoch.value) + " was overtaken");
 }
 
 env::Task<Result<std::vector<SegmentStatus>>> FileSegmentStore::list() {
@@ -140,7 +158,7 @@ env::Task<Result<std::vector<SegmentStatus>>> FileSegmentStore::list() {
 }
 
 env::Task<Result<void>> FileSegmentStore::create(SegmentNumber number, std::uint64_t capacity_bytes) {
-  WEIR_CO_CHECK(check_fence());
+  WEIR_CO_TRY(const WriteUnderWay writing, begin_write());
   const std::string path = path_of(number);
   if (const auto existing = co_await files_.status(path); existing) {
     co_return fail(ErrorCode::already_exists, path + " exists");
@@ -149,7 +167,6 @@ env::Task<Result<void>> FileSegmentStore::create(SegmentNumber number, std::uint
   }
   const std::string preparing = path + std::string(preparing_suffix);
   auto written = co_await reserve(preparing, capacity_bytes);
-  if (written) written = check_fence();
   if (written) written = co_await files_.rename(preparing, path);
   if (!written) {
     // Whatever is left of it goes at the next start; the first error is the one to tell.
@@ -167,24 +184,23 @@ env::Task<Result<void>> FileSegmentStore::reserve(std::string path, std::uint64_
 
 env::Task<Result<void>> FileSegmentStore::prepare(SegmentNumber number, std::uint64_t offset, std::uint64_t bytes) {
   static const std::vector<std::byte> zeros(zero_chunk_bytes);
-  WEIR_CO_CHECK(check_fence());
   WEIR_CO_TRY(const FilePointer file, co_await file_of(number));
   const std::uint64_t end = offset + bytes;
   while (offset < end) {
+    WEIR_CO_TRY(const WriteUnderWay writing, begin_write());  // a newer store waits for one part at most
     const BytesView part = BytesView(zeros).first(std::min(zero_chunk_bytes, end - offset));
     WEIR_CO_CHECK(co_await file->write_at(offset, {&part, 1}, env::Durability::buffered));
     offset += part.size();
   }
+  WEIR_CO_TRY(const WriteUnderWay writing, begin_write());
   co_return co_await file->sync();
 }
 
 env::Task<Result<void>> FileSegmentStore::append(SegmentNumber number, std::uint64_t offset,
                                                  std::span<const BytesView> parts) {
-  WEIR_CO_CHECK(check_fence());
+  WEIR_CO_TRY(const WriteUnderWay writing, begin_write());
   WEIR_CO_TRY(const FilePointer file, co_await file_of(number));
-  WEIR_CO_CHECK(co_await file->write_at(offset, parts, env::Durability::synced));
-  // A newer owner that opened the lane meanwhile may have read it before this write was there.
-  co_return check_fence();
+  co_return co_await file->write_at(offset, parts, env::Durability::synced);
 }
 
 env::Task<Result<std::size_t>> FileSegmentStore::read(SegmentNumber number, std::uint64_t offset, MutableBytes out) {
@@ -193,18 +209,17 @@ env::Task<Result<std::size_t>> FileSegmentStore::read(SegmentNumber number, std:
 }
 
 env::Task<Result<void>> FileSegmentStore::truncate(SegmentNumber number, std::uint64_t length_bytes) {
-  WEIR_CO_CHECK(check_fence());
+  WEIR_CO_TRY(const WriteUnderWay writing, begin_write());
   WEIR_CO_TRY(const FilePointer file, co_await file_of(number));
   WEIR_CO_CHECK(co_await file->truncate(length_bytes));
   co_return co_await file->sync();
 }
 
 env::Task<Result<void>> FileSegmentStore::replace(SegmentNumber number, std::span<const BytesView> parts) {
-  WEIR_CO_CHECK(check_fence());
+  WEIR_CO_TRY(const WriteUnderWay writing, begin_write());
   const std::string path = path_of(number);
   const std::string preparing = path + std::string(preparing_suffix);
   auto written = co_await write_parts(preparing, parts);
-  if (written) written = check_fence();
   if (written) written = co_await files_.rename(preparing, path);
   if (!written) {
     (void)co_await files_.remove(preparing);
@@ -225,7 +240,7 @@ env::Task<Result<void>> FileSegmentStore::write_parts(std::string path, std::spa
 }
 
 env::Task<Result<void>> FileSegmentStore::remove(SegmentNumber number) {
-  WEIR_CO_CHECK(check_fence());
+  WEIR_CO_TRY(const WriteUnderWay writing, begin_write());
   forget(number);
   auto removed = co_await files_.remove(path_of(number));
   forget(number);
@@ -257,6 +272,14 @@ void FileSegmentStore::forget(SegmentNumber number) {
 }
 
 }  // namespace
+
+// An overtaking raise() either comes before the look at the epoch here, or sees the count.
+bool LaneFence::begin_write(Epoch epoch) noexcept {
+  writes_.fetch_add(1);
+  if (admits(epoch)) return true;
+  writes_.fetch_sub(1);
+  return false;
+}
 
 bool LaneFence::raise(Epoch epoch) noexcept {
   std::uint64_t known = highest_.load();

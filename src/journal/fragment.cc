@@ -64,6 +64,13 @@ std::uint32_t Fragment::record_count() const noexcept {
   return load_le<std::uint32_t>(buffer_.data() + record_count_at);
 }
 
+Result<Fragment> Fragment::copy_of(BytesView bytes) {
+  WEIR_TRY(const FragmentView view, FragmentView::parse(bytes));
+  if (view.stored_bytes() > fragment_bytes_max) return fail(ErrorCode::corrupt, "fragment: larger than any may be");
+  const BytesView stored = bytes.first(view.stored_bytes());
+  return Fragment(std::vector<std::byte>(stored.begin(), stored.end()), view.payload_bytes());
+}
+
 void Fragment::keep_first(std::uint32_t count) {
   WEIR_ASSERT(count >= 1 && count <= record_count());
   std::size_t position = header_bytes;
@@ -125,6 +132,8 @@ Fragment FragmentBuilder::finish() && {
   seal_header(buffer_, record_count_, payload_bytes_);
   return Fragment(std::move(buffer_), payload_bytes_);
 }
+
+BytesView FragmentView::bytes() const noexcept { return {records_.data() - header_bytes, stored_bytes_}; }
 
 FragmentView FragmentView::from_header(BytesView bytes) noexcept {
   const std::byte* const at = bytes.data();

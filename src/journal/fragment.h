@@ -35,6 +35,10 @@ class Fragment {
   Fragment(Fragment&&) noexcept = default;
   Fragment& operator=(Fragment&&) noexcept = default;
 
+  // A copy of the fragment at the start of `bytes`, which was stamped by who sent it and may be stamped anew. Errors:
+  // as FragmentView::parse; corrupt when it is larger than fragment_bytes_max.
+  [[nodiscard]] static Result<Fragment> copy_of(BytesView bytes);
+
   [[nodiscard]] ShardKey shard() const noexcept;
   [[nodiscard]] std::uint32_t record_count() const noexcept;
   // Data plus partition key bytes of all records: what the API's limits count (API reference, PutRecords).
@@ -45,8 +49,8 @@ class Fragment {
   // Drops all records but the first `count` (1 to record_count()). Before stamp().
   void keep_first(std::uint32_t count);
 
-  // Gives the records the numbers first, first+1, … and their arrival time, and computes the checksum. Called once,
-  // by the lane, before commit.
+  // Gives the records the numbers first, first+1, … and their arrival time, and computes the checksum. Called by the
+  // lane, before commit; and before that by who sends the fragment to the lane's process, for the checksum's sake.
   void stamp(RecordIndex first, WallTime arrival) noexcept;
   [[nodiscard]] RecordIndex first_index() const noexcept;  // after stamp()
   [[nodiscard]] WallTime arrival() const noexcept;         // after stamp()
@@ -91,6 +95,7 @@ class FragmentView {
   [[nodiscard]] std::uint32_t record_count() const noexcept { return record_count_; }
   [[nodiscard]] WallTime arrival() const noexcept { return arrival_; }
   [[nodiscard]] std::size_t stored_bytes() const noexcept { return stored_bytes_; }
+  [[nodiscard]] BytesView bytes() const noexcept;  // the whole stored form, as parse() took it
   // Data plus partition key bytes of all records.
   [[nodiscard]] std::uint64_t payload_bytes() const noexcept { return payload_bytes_; }
 

@@ -19,7 +19,7 @@
 #include <string>
 #include <string_view>
 
-#include "kinesis/base64.h"
+#include "base/base64.h"
 #include "kinesis/decode.h"
 #include "kinesis/shape.h"
 

@@ -4,7 +4,7 @@
 
 #include <charconv>
 
-#include "kinesis/base64.h"
+#include "base/base64.h"
 
 namespace weir::kinesis {
 namespace {

@@ -1,6 +1,6 @@
 // Metastore: the small truth (streams, lanes, epochs, memberships) as revisioned keys with transactions and watches.
-// Implementations: SQLite (one machine), memory (simulation), later etcd. The contract is the part of etcd's that all
-// of them can keep.
+// Implementations: SQLite (one machine), etcd (a fleet), memory (simulation). The contract is the part of etcd's that
+// all of them can keep.
 //
 // Threading: belongs to the core that opened it.
 #pragma once
@@ -17,7 +17,8 @@
 
 namespace weir::metastore {
 
-// Rises by one with every transaction that changes something; never falls, also across restarts.
+// Rises with every transaction that changes something, by one unless others share the store; never falls, also across
+// restarts.
 using Revision = std::uint64_t;
 
 struct KeyValue {
@@ -59,7 +60,8 @@ class Metastore {
   // All keys that start with `prefix`, at one revision. Errors: io, corrupt, unavailable.
   [[nodiscard]] virtual env::Task<Result<Snapshot>> read(std::string prefix) = 0;
   // Applies all writes at once, durably, and returns the new revision. Errors: conflict when a guard does not hold
-  // (nothing changed), io, no_space, unavailable (outcome unknown: read again).
+  // (nothing changed), limit_exceeded when it is larger than the store takes (nothing changed), io, no_space (nothing
+  // changed), unavailable (outcome unknown: read again).
   [[nodiscard]] virtual env::Task<Result<Revision>> commit(std::vector<Guard> guards, std::vector<Write> writes) = 0;
   // Waits until some key under `prefix` has changed after `after`, and returns those changes in order of revision.
   // Errors: closed; unsupported when history no longer reaches back to `after` (read again).

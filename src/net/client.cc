@@ -2,8 +2,8 @@
 
 #include <array>
 
+#include "net/http1_call.h"
 #include "net/http1_response_parser.h"
-#include "net/tls.h"
 
 namespace weir::net {
 
@@ -28,14 +28,16 @@ void HttpClient::close() noexcept {
   if (connection_ != nullptr) connection_->close();
 }
 
+env::Task<Result<void>> HttpClient::connect(MonotonicTime deadline) {
+  if (connection_ != nullptr) co_return Result<void>();
+  received_.clear();
+  const Result<void> connected = co_await connect_to_server(core_, options_, connection_, deadline);
+  if (!connected.has_value()) connection_.reset();
+  co_return connected;
+}
+
 env::Task<Result<HttpClientResponse>> HttpClient::send(HttpClientRequest request, MonotonicTime deadline) {
-  if (connection_ == nullptr) {
-    const Result<void> connected = co_await connect(deadline);
-    if (!connected.has_value()) {
-      connection_.reset();
-      co_return std::unexpected(connected.error());
-    }
-  }
+  WEIR_CO_CHECK(co_await connect(deadline));
   keep_ = false;
   Result<HttpClientResponse> response = co_await exchange(request, deadline);
   if (!response.has_value() || !keep_) {
@@ -45,27 +47,8 @@ env::Task<Result<HttpClientResponse>> HttpClient::send(HttpClientRequest request
   co_return response;
 }
 
-env::Task<Result<void>> HttpClient::connect(MonotonicTime deadline) {
-  received_.clear();
-  WEIR_CO_TRY(connection_, co_await core_.network().connect(options_.endpoint, deadline));
-  if (options_.tls == nullptr) co_return Result<void>();
-  std::string server_name = options_.host;
-  if (const std::string port = ":" + std::to_string(options_.endpoint.port); server_name.ends_with(port)) {
-    server_name.resize(server_name.size() - port.size());
-  }
-  if (server_name.starts_with('[') && server_name.ends_with(']')) {
-    server_name = server_name.substr(1, server_name.size() - 2);
-  }
-  auto secured = std::make_unique<TlsConnection>(core_, std::move(connection_), options_.tls, server_name);
-  TlsConnection& tls = *secured;
-  connection_ = std::move(secured);
-  co_return co_await tls.handshake(deadline);
-}
-
 env::Task<Result<HttpClientResponse>> HttpClient::exchange(const HttpClientRequest& request, MonotonicTime deadline) {
-  std::string head = request.method + " " + request.target + " HTTP/1.1\r\nHost: " + options_.host + "\r\n";
-  for (const auto& [name, value] : request.headers) head.append(name).append(": ").append(value).append("\r\n");
-  head.append("Content-Length: ").append(std::to_string(request.body.size())).append("\r\n\r\n");
+  const std::string head = http1_request_head(request, options_.host);
   const std::array<BytesView, 2> parts{as_bytes(head), as_bytes(request.body)};
   const Result<void> sent = co_await connection_->write_all(parts, deadline);
   // A server that refuses a request answers before it has read all of it; then the answer matters, not the write.

@@ -91,6 +91,8 @@ Result<void> Http1ResponseParser::end() {
   return {};
 }
 
+bool Http1ResponseParser::has_head() const noexcept { return beast_->is_header_done(); }
+
 bool Http1ResponseParser::is_done() const noexcept { return beast_->is_done(); }
 
 bool Http1ResponseParser::keep_alive() const noexcept { return beast_->keep_alive(); }

@@ -10,7 +10,8 @@
 
 namespace weir::net {
 
-// Parses one response, the 100 Continue before it skipped.
+// Parses one response, the 100 Continue before it skipped. Who reads a long body as it comes takes response.body away
+// between the calls; body_bytes_max holds for what is in there at a time.
 class Http1ResponseParser {
  public:
   // `has_no_body`: the request was HEAD.
@@ -24,6 +25,7 @@ class Http1ResponseParser {
   [[nodiscard]] Result<std::size_t> parse(std::string_view bytes);
   // The server has sent all it ever will. Errors: closed when the response is not whole.
   [[nodiscard]] Result<void> end();
+  [[nodiscard]] bool has_head() const noexcept;  // status and headers are there
   [[nodiscard]] bool is_done() const noexcept;
   [[nodiscard]] bool keep_alive() const noexcept;  // once done
 

@@ -40,7 +40,7 @@ Http2Connection::Http2Connection(HttpContext& context, env::Connection& connecti
       output_wanted_(context.core),
       handlers_(context.core),
       writer_(context.core),
-      resets_(context.settings.h2_resets_per_interval_max.get(), h2_flood_interval),
+      resets_(context.h2_resets_per_interval_max, h2_flood_interval),
       control_frames_(context.settings.h2_control_frames_per_interval_max.get(), h2_flood_interval),
       idle_since_(context.core.now()) {}
 

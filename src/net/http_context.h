@@ -36,6 +36,7 @@ struct HttpContext {
         resources(with_resources),
         settings(with_resources.settings),
         metrics(with_resources.metrics),
+        h2_resets_per_interval_max(with_resources.settings.h2_resets_per_interval_max.get()),
         buffers(with_resources.settings.buffer_cache_bytes_max.get()) {}
 
   env::Core& core;
@@ -43,6 +44,7 @@ struct HttpContext {
   HttpResources& resources;
   const HttpSettings& settings;
   HttpMetrics& metrics;
+  std::uint64_t h2_resets_per_interval_max;
   BufferPool buffers;
   HttpDate date;
 };

@@ -56,6 +56,8 @@ HttpServer::HttpServer(env::Core& core, const std::vector<ServingCore>& serving_
       accepting_(std::make_unique<env::TaskGroup>(core)) {
   for (const ServingCore& serving : serving_cores) {
     cores_.push_back(std::make_unique<CoreState>(serving.core, serving.handler, resources));
+    std::uint64_t& resets_max = cores_.back()->context.h2_resets_per_interval_max;
+    resets_max = options_.h2_resets_per_interval_max.value_or(resets_max);
   }
 }
 

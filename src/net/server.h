@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "base/result.h"
@@ -28,6 +29,9 @@ struct HttpServerOptions {
   std::uint32_t backlog = 4'096;
   // Null: plain TCP, HTTP/2 told from HTTP/1.1 by its preface. Otherwise TLS, told by ALPN.
   std::shared_ptr<const TlsContext> tls;
+  // In place of net.h2_resets_per_interval_max, where set: for a port whose clients are known (their certificates say
+  // so) and may give up hundreds of requests at once when this process is slow.
+  std::optional<std::uint64_t> h2_resets_per_interval_max;
 };
 
 // The listener lives on the core that called start(); connections go round the serving cores in turn and stay where

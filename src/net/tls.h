@@ -23,15 +23,20 @@ struct TlsClientOptions {
   // Certificates to trust. Empty: any certificate is accepted, whatever name it bears.
   std::string trusted_pem;
   std::vector<std::string> protocols{"http/1.1"};  // offered by ALPN, the preferred one first
+  // A chain and its key, for servers that want to know who the client is. Both or neither.
+  std::string certificate_pem;
+  std::string private_key_pem;
 };
 
 // Certificates, keys and rules of one side. Immutable; any thread. TLS 1.2 and 1.3.
 class TlsContext {
  public:
-  // A server that takes h2 and http/1.1 by ALPN. Errors: invalid_argument for PEM text that does not hold a certificate
-  // (chain) and the key that belongs to it.
+  // A server that takes h2 and http/1.1 by ALPN. With `trusted_clients_pem` a client needs a certificate for client
+  // authentication, signed by one of these authorities; without it the handshake fails. Errors: invalid_argument for
+  // PEM text that does not hold a certificate (chain) and the key that belongs to it, or no certificate to trust.
   [[nodiscard]] static Result<std::shared_ptr<const TlsContext>> server(std::string_view certificate_chain_pem,
-                                                                        std::string_view private_key_pem);
+                                                                        std::string_view private_key_pem,
+                                                                        std::string_view trusted_clients_pem = "");
   // Errors: invalid_argument.
   [[nodiscard]] static Result<std::shared_ptr<const TlsContext>> client(const TlsClientOptions& options);
 
@@ -57,7 +62,8 @@ class TlsConnection final : public env::Connection {
                 const std::string& server_name = "");
   ~TlsConnection() override;
 
-  // Errors: io when the peers do not agree (the message says why), closed, timeout.
+  // Errors: io when the peers do not agree (the message says why), closed, timeout. With TLS 1.3 a client that the
+  // server refuses learns it from its first read.
   [[nodiscard]] env::Task<Result<void>> handshake(MonotonicTime deadline);
   // What ALPN agreed on: "h2", "http/1.1", or empty.
   [[nodiscard]] std::string_view protocol() const noexcept;
@@ -72,6 +78,7 @@ class TlsConnection final : public env::Connection {
  private:
   friend struct TlsBio;
 
+  [[nodiscard]] env::Task<void> linger();
   // Fetches ciphertext: false at the peer's end.
   [[nodiscard]] env::Task<Result<bool>> fetch(MonotonicTime deadline);
   // Sends what OpenSSL has put out; also waits for what another task is sending.
@@ -79,6 +86,7 @@ class TlsConnection final : public env::Connection {
   [[nodiscard]] Result<void> encrypt(BytesView plain);
   [[nodiscard]] std::size_t decrypt(MutableBytes out, int& error) noexcept;
 
+  env::Core& core_;
   std::unique_ptr<env::Connection> transport_;
   std::shared_ptr<const TlsContext> context_;
   ssl_st* ssl_ = nullptr;

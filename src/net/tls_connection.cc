@@ -17,6 +17,9 @@ constexpr std::size_t record_bytes_max = 16 * kibibyte;  // plain bytes of one T
 constexpr std::size_t outbound_bytes_wanted = 64 * kibibyte;
 constexpr std::size_t buffer_bytes_kept = 4 * kibibyte;  // of an idle connection, each way
 constexpr std::size_t inbound_bytes_busy = 32 * kibibyte;
+// What a client that was refused may still say.
+constexpr std::size_t refused_bytes_max = 1 * mebibyte;
+constexpr milliseconds refusal_time_max{1'000};
 
 }  // namespace
 
@@ -64,7 +67,8 @@ struct TlsBio {
 
 TlsConnection::TlsConnection(env::Core& core, std::unique_ptr<env::Connection> transport,
                              std::shared_ptr<const TlsContext> context, const std::string& server_name)
-    : transport_(std::move(transport)),
+    : core_(core),
+      transport_(std::move(transport)),
       context_(std::move(context)),
       ssl_(SSL_new(context_->context_)),
       inbound_(buffer_bytes_kept),
@@ -72,13 +76,13 @@ TlsConnection::TlsConnection(env::Core& core, std::unique_ptr<env::Connection> t
   WEIR_ASSERT(ssl_ != nullptr);
   BIO* const bio = TlsBio::make(*this);
   SSL_set_bio(ssl_, bio, bio);
+  X509_VERIFY_PARAM* const rules = SSL_get0_param(ssl_);
+  X509_VERIFY_PARAM_set_time(rules, unix_seconds(core.wall_now()));
   if (context_->is_server_) {
     SSL_set_accept_state(ssl_);
     return;
   }
   SSL_set_connect_state(ssl_);
-  X509_VERIFY_PARAM* const rules = SSL_get0_param(ssl_);
-  X509_VERIFY_PARAM_set_time(rules, unix_seconds(core.wall_now()));
   const bool is_address = X509_VERIFY_PARAM_set1_ip_asc(rules, server_name.c_str()) == 1;
   if (!is_address && !server_name.empty()) {
     SSL_set_tlsext_host_name(ssl_, server_name.c_str());
@@ -100,6 +104,7 @@ env::Task<Result<void>> TlsConnection::handshake(MonotonicTime deadline) {
     if (error == SSL_ERROR_NONE) co_return sent;
     if (error != SSL_ERROR_WANT_READ) {
       const long verified = SSL_get_verify_result(ssl_);
+      if (context_->is_server_ && context_->verifies_) co_await linger();
       const bool untrusted = context_->verifies_ && verified != X509_V_OK;
       co_return fail(ErrorCode::io, "TLS handshake with " + to_string(peer()) + ": " +
                                         (untrusted ? X509_verify_cert_error_string(verified) : reason));
@@ -108,6 +113,18 @@ env::Task<Result<void>> TlsConnection::handshake(MonotonicTime deadline) {
     const Result<bool> got = co_await fetch(deadline);
     if (!got.has_value()) co_return std::unexpected(got.error());
     if (!*got) co_return fail(ErrorCode::closed, to_string(peer()) + " left during the TLS handshake");
+  }
+}
+
+env::Task<void> TlsConnection::linger() {
+  // With TLS 1.3 a client that is refused has sent its first request already. Closing with that unread would reset the
+  // connection and lose the alert that says why.
+  const MonotonicTime deadline = core_.now() + Duration(refusal_time_max);
+  for (std::size_t dropped = 0; dropped < refused_bytes_max;) {
+    inbound_begin_ = inbound_end_;
+    const Result<bool> got = co_await fetch(deadline);
+    if (!got.has_value() || !*got) break;
+    dropped += inbound_end_;
   }
 }
 

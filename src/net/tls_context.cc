@@ -77,6 +77,25 @@ Result<void> trust(SSL_CTX* context, std::string_view pem) {
   return {};
 }
 
+// Clients show a certificate of one of the authorities in `pem`.
+Result<void> demand_client_certificate(SSL_CTX* context, std::string_view pem) {
+  WEIR_CHECK(trust(context, pem));
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  // A resumed session would keep in who is no longer trusted.
+  SSL_CTX_set_options(context, SSL_OP_NO_TICKET);
+  SSL_CTX_set_num_tickets(context, 0);
+  const Bio bio = read_only_bio(pem);
+  for (;;) {
+    const Certificate authority(PEM_read_bio_X509(bio.get(), nullptr, &no_passphrase, nullptr));
+    if (authority == nullptr) break;
+    if (SSL_CTX_add_client_CA(context, authority.get()) != 1) {
+      return fail(ErrorCode::invalid_argument, "trusted certificates: " + take_openssl_error());
+    }
+  }
+  ERR_clear_error();  // the end of the text
+  return {};
+}
+
 struct ContextDeleter {
   void operator()(SSL_CTX* context) const noexcept { SSL_CTX_free(context); }
 };
@@ -98,17 +117,24 @@ ContextPointer make_context(const SSL_METHOD* method) {
 TlsContext::~TlsContext() { SSL_CTX_free(context_); }
 
 Result<std::shared_ptr<const TlsContext>> TlsContext::server(std::string_view certificate_chain_pem,
-                                                             std::string_view private_key_pem) {
+                                                             std::string_view private_key_pem,
+                                                             std::string_view trusted_clients_pem) {
   ContextPointer context = make_context(TLS_server_method());
   WEIR_CHECK(use_certificates(context.get(), certificate_chain_pem));
   WEIR_CHECK(use_private_key(context.get(), private_key_pem));
+  const bool verifies = !trusted_clients_pem.empty();
+  if (verifies) WEIR_CHECK(demand_client_certificate(context.get(), trusted_clients_pem));
   SSL_CTX_set_alpn_select_cb(context.get(), &choose_protocol, nullptr);
-  return std::shared_ptr<const TlsContext>(new TlsContext(context.release(), true, false));
+  return std::shared_ptr<const TlsContext>(new TlsContext(context.release(), true, verifies));
 }
 
 Result<std::shared_ptr<const TlsContext>> TlsContext::client(const TlsClientOptions& options) {
   ContextPointer context = make_context(TLS_client_method());
   if (!options.trusted_pem.empty()) WEIR_CHECK(trust(context.get(), options.trusted_pem));
+  if (!options.certificate_pem.empty() || !options.private_key_pem.empty()) {
+    WEIR_CHECK(use_certificates(context.get(), options.certificate_pem));
+    WEIR_CHECK(use_private_key(context.get(), options.private_key_pem));
+  }
   std::string protocols;
   for (const std::string& name : options.protocols) {
     constexpr std::size_t name_bytes_max = 255;

@@ -336,7 +336,7 @@ TEST(Lane, TwoOwnersNeverBothAcknowledge) {
       env::TaskGroup writers(core);
       for (int i = 0; i < 3; ++i) writers.spawn(write_until_refused(*old_owner, std::to_string(i), log));
       co_await core.sleep_for(microseconds(static_cast<std::int64_t>(core.random_u64() % 20'000)));
-      const auto new_owner = co_await open_lane(core, lane_options(2), fence, seconds(1));
+      const auto new_owner = co_await open_lane(core, lane_options(2), fence);
       const AppendReply first = co_await put(*new_owner, first_shard, "new");
       EXPECT_EQ(first.refusal, Refusal::none);
       co_await writers.wait();

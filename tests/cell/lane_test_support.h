@@ -146,15 +146,12 @@ inline LaneOptions lane_options(std::uint64_t epoch, bool enforce_rates = false)
   return {.lane = test_lane, .epoch = Epoch{epoch}, .enforce_rates = enforce_rates};
 }
 
-// Opens the lane's journal in "lane" under `options.epoch`, and a lane over it. `settle`: time between fencing an older
-// owner off and looking at what it left, because a file, unlike an object store, cannot refuse a write that an older
-// owner has already begun.
+// Opens the lane's journal in "lane" under `options.epoch`, and a lane over it.
 inline env::Task<std::unique_ptr<TestLane>> open_lane_without_map(
     env::Core& core, LaneOptions options,
-    std::shared_ptr<journal::LaneFence> fence = std::make_shared<journal::LaneFence>(), Duration settle = {}) {
+    std::shared_ptr<journal::LaneFence> fence = std::make_shared<journal::LaneFence>()) {
   auto store = must(co_await journal::open_file_segment_store(
       core, {.directory = "lane", .lane = test_lane, .epoch = options.epoch, .fence = std::move(fence)}));
-  if (settle > Duration{}) co_await core.sleep_for(settle);
   auto journal = must(co_await journal::Journal::open(core, std::move(store), small_journal(options.epoch)));
   co_return std::make_unique<TestLane>(core, std::move(journal), options);
 }
@@ -162,8 +159,8 @@ inline env::Task<std::unique_ptr<TestLane>> open_lane_without_map(
 // The same with sketch_map(1, {StreamSketch{}}).
 inline env::Task<std::unique_ptr<TestLane>> open_lane(
     env::Core& core, LaneOptions options,
-    std::shared_ptr<journal::LaneFence> fence = std::make_shared<journal::LaneFence>(), Duration settle = {}) {
-  auto lane = co_await open_lane_without_map(core, options, std::move(fence), settle);
+    std::shared_ptr<journal::LaneFence> fence = std::make_shared<journal::LaneFence>()) {
+  auto lane = co_await open_lane_without_map(core, options, std::move(fence));
   (*lane)->apply(*sketch_map(1, {StreamSketch{}}));
   co_return lane;
 }

@@ -3,24 +3,24 @@
 #include <cmath>
 #include <optional>
 
+#include "base/base64.h"
 #include "base/bytes.h"
 #include "fmt/format.h"
 #include "gtest/gtest.h"
-#include "kinesis/base64.h"
 #include "simdjson.h"
 
 namespace weir::frontend::test {
 namespace {
 
 std::string to_base64(std::string_view bytes) {
-  std::string text(kinesis::base64_encoded_size(bytes.size()), '\0');
-  kinesis::base64_encode(as_bytes(bytes), text.data());
+  std::string text(base64_encoded_size(bytes.size()), '\0');
+  base64_encode(as_bytes(bytes), text.data());
   return text;
 }
 
 std::string from_base64(std::string text) {
-  const auto decoded = kinesis::base64_decode(text, reinterpret_cast<std::byte*>(text.data()));
-  if (decoded.fault != kinesis::Base64Fault::none) ADD_FAILURE() << "no Base64: " << text;
+  const auto decoded = base64_decode(text, reinterpret_cast<std::byte*>(text.data()));
+  if (decoded.fault != Base64Fault::none) ADD_FAILURE() << "no Base64: " << text;
   text.resize(decoded.size);
   return text;
 }

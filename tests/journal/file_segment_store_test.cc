@@ -1,6 +1,8 @@
 #include "journal/file_segment_store.h"
 
+#include <array>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -122,29 +124,55 @@ TEST(FileSegmentStore, OvertakenStoreChangesNothing) {
   });
 }
 
-// A write that was on its way when the newer owner came: the newer one may already have read the segment.
-TEST(FileSegmentStore, WriteThatWasUnderWayIsNotAcknowledgedOnceANewerStoreIsOpen) {
-  std::uint64_t fenced = 0;
-  test::for_each_seed(1, 100, [&fenced](std::uint64_t seed) {
+// A file cannot refuse a write that has begun, so the newer owner waits for it: it sees all of it, however it ended,
+// and nothing changes any more once the newer store is open.
+TEST(FileSegmentStore, NewerStoreOpensOnlyWhenTheWriteUnderWayIsOver) {
+  std::uint64_t overlapped = 0;
+  test::for_each_seed(1, 100, [&overlapped](std::uint64_t seed) {
     env::SimulatedDisk disk({.seed = seed, .slow_probability = 0.4});
-    test::run_simulation({.seed = seed, .disk = &disk}, [&fenced](env::Core& core) -> env::Task<void> {
+    test::run_simulation({.seed = seed, .disk = &disk}, [&overlapped](env::Core& core) -> env::Task<void> {
       const auto fence = std::make_shared<LaneFence>();
       auto old_store = co_await open_store(core, 1, fence);
       EXPECT_TRUE((co_await (*old_store)->create({1}, 4096)).has_value());
-      bool new_store_is_open = false;
+      std::optional<bool> written;
       env::TaskGroup tasks(core);
-      tasks.spawn([](SegmentStore& store, const bool& overtaken, std::uint64_t& refused) -> env::Task<void> {
-        const auto written = co_await append(store, {1}, 512, std::string(512, 'x'));
-        if (!written) ++refused;
-        EXPECT_FALSE(written.has_value() && overtaken);
-      }(**old_store, new_store_is_open, fenced));
+      tasks.spawn([](SegmentStore& store, std::optional<bool>& done) -> env::Task<void> {
+        done = (co_await append(store, {1}, 512, std::string(512, 'x'))).has_value();
+      }(**old_store, written));
+      if (!written.has_value()) ++overlapped;
       const auto new_store = co_await open_store(core, 2, fence);
       EXPECT_TRUE(new_store.has_value());
-      new_store_is_open = true;
+      EXPECT_TRUE(written.has_value());
+      const std::string content = co_await read_text(**new_store, {1}, 4096);
+      if (written.value_or(false)) EXPECT_EQ(content.substr(512, 512), std::string(512, 'x'));
       co_await tasks.wait();
+      co_await core.sleep_for(seconds(1));
+      const std::string later = co_await read_text(**new_store, {1}, 4096);
+      EXPECT_EQ(later, content);
     });
   });
-  EXPECT_GT(fenced, 0U);
+  EXPECT_GT(overlapped, 0U);
+}
+
+TEST(FileSegmentStore, OfTwoStoresThatOpenAtOnceTheOlderNeverHasTheLastWord) {
+  test::for_each_seed(1, 100, [](std::uint64_t seed) {
+    env::SimulatedDisk disk({.seed = seed, .slow_probability = 0.4});
+    test::run_simulation({.seed = seed, .disk = &disk}, [](env::Core& core) -> env::Task<void> {
+      const auto fence = std::make_shared<LaneFence>();
+      std::array<bool, 2> opened{};
+      env::TaskGroup tasks(core);
+      for (std::uint64_t epoch = 1; epoch <= 2; ++epoch) {
+        tasks.spawn(
+            [](env::Core& on, std::uint64_t with, std::shared_ptr<LaneFence> under, bool& done) -> env::Task<void> {
+              done = (co_await open_store(on, with, std::move(under))).has_value();
+            }(core, epoch, fence, opened[epoch - 1]));
+      }
+      co_await tasks.wait();
+      EXPECT_TRUE(opened[1]);
+      // A new process, which knows only what the disk says.
+      EXPECT_FALSE((co_await open_store(core, 2, std::make_shared<LaneFence>())).has_value());
+    });
+  });
 }
 
 TEST(FileSegmentStore, ReplacedSegmentIsReadAnewWhoeverWasOpeningIt) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -80,6 +81,8 @@ class LaneModel final : public RetentionView {
   std::uint32_t shard_count;
   std::uint32_t record_bytes_max = 1500;
   std::string directory = "/lane";
+  // Where the segments are; empty: in files in `directory`.
+  std::function<env::Task<Result<std::unique_ptr<SegmentStore>>>(env::Core&, Epoch)> open_store;
   Epoch epoch{0};
   JournalOptions options{.segment_bytes = 64 * kibibyte,
                          .first_segment_bytes = 16 * kibibyte,
@@ -104,9 +107,7 @@ class LaneModel final : public RetentionView {
   env::Task<Result<std::unique_ptr<Journal>>> open(env::Core& core) {
     ++epoch.value;
     options.epoch = epoch;
-    WEIR_CO_TRY(auto store,
-                co_await open_file_segment_store(
-                    core, {.directory = directory, .lane = options.lane, .epoch = epoch, .open_files_max = 4}));
+    WEIR_CO_TRY(auto store, co_await (open_store ? open_store(core, epoch) : open_files(core)));
     co_return co_await Journal::open(core, std::move(store), options);
   }
 
@@ -163,6 +164,11 @@ class LaneModel final : public RetentionView {
   }
 
  private:
+  env::Task<Result<std::unique_ptr<SegmentStore>>> open_files(env::Core& core) {
+    co_return co_await open_file_segment_store(
+        core, {.directory = directory, .lane = options.lane, .epoch = epoch, .open_files_max = 4});
+  }
+
   Records next_records(ShardKey shard, const Records& pending) {
     std::uint64_t next = highest[shard].value + 1;
     if (!pending.empty()) next = pending.back().index.value + 1;

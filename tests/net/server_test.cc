@@ -3,12 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "env/sim/sim_network.h"
-#include "env/sim/simulation.h"
 #include "net/client.h"
-#include "net/tls.h"
-#include "net/tls_certificate.h"
 #include "tests/net/http2_test_client.h"
+#include "tests/net/served.h"
 #include "tests/support/simulation_test.h"
 
 namespace weir::net {
@@ -16,75 +13,6 @@ namespace {
 
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-
-constexpr WallTime sim_start = wall_time_ms(1'767'225'600'000);
-
-CertificatePem test_certificate(WallTime from = sim_start - hours(1), WallTime until = sim_start + hours(24)) {
-  Result<CertificatePem> pem =
-      make_self_signed_certificate({.names = {"weir.example", "10.1.2.3"}, .valid_from = from, .valid_until = until});
-  WEIR_ASSERT(pem.has_value());
-  return *std::move(pem);
-}
-
-// A server on all cores of a simulated machine.
-struct Served {
-  Served(env::Simulation& in, std::initializer_list<std::string_view> assignments = {}) : simulation(in) {
-    for (const std::string_view assignment : assignments) {
-      WEIR_ASSERT(settings_registry.set_assignment(assignment).has_value());
-    }
-    for (std::uint32_t i = 0; i < in.core_count(); ++i) {
-      handlers.push_back(std::make_unique<EchoHandler>(in.core(i)));
-      cores.push_back({in.core(i), *handlers.back()});
-    }
-  }
-  // Starts on core 0.
-  env::Task<void> start(std::shared_ptr<const TlsContext> tls = nullptr) {
-    HttpServerOptions options{.endpoint = {"127.0.0.1", 0}, .backlog = 128, .tls = std::move(tls)};
-    Result<std::unique_ptr<HttpServer>> started =
-        co_await HttpServer::start(simulation.core(0), cores, resources, std::move(options));
-    WEIR_ASSERT(started.has_value());
-    server = std::move(*started);
-  }
-  [[nodiscard]] env::Task<std::unique_ptr<env::Connection>> connect() {
-    Result<std::unique_ptr<env::Connection>> connected =
-        co_await simulation.core(0).network().connect(server->local(), no_deadline);
-    WEIR_ASSERT(connected.has_value());
-    co_return std::move(*connected);
-  }
-  [[nodiscard]] std::size_t seen() const {
-    std::size_t total = 0;
-    for (const auto& handler : handlers) total += handler->seen.size();
-    return total;
-  }
-
-  env::Simulation& simulation;
-  SettingsRegistry settings_registry;
-  HttpSettings settings{settings_registry};
-  MetricsRegistry metrics_registry;
-  HttpMetrics metrics{metrics_registry};
-  HttpResources resources{settings, metrics};
-  std::vector<std::unique_ptr<EchoHandler>> handlers;
-  std::vector<ServingCore> cores;
-  std::unique_ptr<HttpServer> server;
-};
-
-// Runs `test(served)` on core 0 of a machine with three cores, and stops the server after it.
-void with_server(std::initializer_list<std::string_view> assignments,
-                 const std::function<env::Task<void>(Served&)>& test, std::shared_ptr<const TlsContext> tls = nullptr,
-                 std::uint64_t seed = 1) {
-  env::Simulation simulation({.seed = seed, .cores = 3});
-  Served served(simulation, assignments);
-  const int code = simulation.run([&]() -> env::Task<int> {
-    co_await served.start(tls);
-    co_await test(served);
-    if (served.server != nullptr) co_await served.server->stop(seconds(1));
-    co_return 0;
-  });
-  EXPECT_EQ(code, 0);
-  EXPECT_EQ(served.resources.connections.load(), 0U);
-  EXPECT_EQ(served.resources.request_memory.used_bytes(), 0U);
-  EXPECT_EQ(served.resources.response_memory.used_bytes(), 0U);
-}
 
 // Everything that comes until the end or the deadline.
 env::Task<std::string> read_to_end(env::Connection& connection, MonotonicTime deadline = no_deadline) {
@@ -229,15 +157,6 @@ env::Task<void> send_one(Served& served, std::string path, Result<HttpClientResp
   response = co_await client.send({.target = std::move(path), .body = "x"}, no_deadline);
 }
 
-env::Task<void> release_later(Served& served, Duration after) {
-  co_await served.simulation.core(0).sleep_for(after);
-  for (std::uint32_t i = 0; i < served.simulation.core_count(); ++i) {
-    co_await served.simulation.core(i).enter();
-    served.handlers[i]->release();
-  }
-  co_await served.simulation.core(0).enter();
-}
-
 TEST(HttpServer, StopFinishesRequestsInFlightAndClosesTheRest) {
   with_server({}, [](Served& served) -> env::Task<void> {
     env::Core& core = served.simulation.core(0);
@@ -287,18 +206,6 @@ TEST(HttpServer, StopClosesWhatIsOpenAfterTheGraceAndWaitsForHandlers) {
     if (!response.has_value()) EXPECT_EQ(response.error().code, ErrorCode::closed);
     served.server.reset();
   });
-}
-
-std::shared_ptr<const TlsContext> server_tls(const CertificatePem& pem) {
-  const Result<std::shared_ptr<const TlsContext>> context = TlsContext::server(pem.certificate, pem.private_key);
-  WEIR_ASSERT(context.has_value());
-  return *context;
-}
-
-std::shared_ptr<const TlsContext> client_tls(TlsClientOptions options) {
-  const Result<std::shared_ptr<const TlsContext>> context = TlsContext::client(options);
-  WEIR_ASSERT(context.has_value());
-  return *context;
 }
 
 TEST(HttpServer, SpeaksBothProtocolsOverTlsAsAlpnSays) {

@@ -1,4 +1,4 @@
-#include "kinesis/base64.h"
+#include "base/base64.h"
 
 #include <algorithm>
 #include <string>
@@ -8,7 +8,7 @@
 #include "openssl/evp.h"
 #include "rapidcheck/gtest.h"
 
-namespace weir::kinesis {
+namespace weir {
 namespace {
 
 std::string encoded(std::string_view data) {
@@ -105,4 +105,4 @@ TEST(Base64, RefusesWrongLengthPaddingAndSpareBits) {
 }
 
 }  // namespace
-}  // namespace weir::kinesis
+}  // namespace weir

@@ -1,5 +1,5 @@
-// Base64 as the API's JSON form has it: the standard alphabet, padded, no blanks, no spare bits. SSE at several
-// gigabytes a second, since every record passes through here twice. Any thread.
+// Base64: the standard alphabet, padded, no blanks, no spare bits. SSE at several gigabytes a second, since every
+// record of a JSON request passes through here twice. Any thread.
 #pragma once
 
 #include <cstddef>
@@ -8,7 +8,7 @@
 
 #include "base/bytes.h"
 
-namespace weir::kinesis {
+namespace weir {
 
 [[nodiscard]] constexpr std::size_t base64_encoded_size(std::size_t bytes) noexcept { return (bytes + 2) / 3 * 4; }
 
@@ -32,4 +32,4 @@ struct Base64Decoded {
 // bytes at `out` are written. After a fault the text from character base64_encoded_size(size) on is as it was.
 [[nodiscard]] Base64Decoded base64_decode(std::string_view text, std::byte* out) noexcept;
 
-}  // namespace weir::kinesis
+}  // namespace weir

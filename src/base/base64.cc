@@ -1,11 +1,11 @@
-#include "kinesis/base64.h"
+#include "base/base64.h"
 
 #include <immintrin.h>
 
 #include <algorithm>
 #include <array>
 
-namespace weir::kinesis {
+namespace weir {
 namespace {
 
 constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -142,4 +142,4 @@ Base64Decoded base64_decode(std::string_view text, std::byte* out) noexcept {
   return {.fault = Base64Fault::none, .size = written + tail_bytes};
 }
 
-}  // namespace weir::kinesis
+}  // namespace weir

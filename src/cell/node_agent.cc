@@ -1,0 +1,136 @@
+#include "cell/node_agent.h"
+
+#include "base/assert.h"
+#include "base/log.h"
+
+namespace weir::cell {
+namespace {
+
+using directory::FleetOutcome;
+using directory::FleetReply;
+
+}  // namespace
+
+NodeAgent::NodeAgent(env::Core& core, NodeAgentOptions options, AskDirectory ask)
+    : core_(core),
+      options_(std::move(options)),
+      ask_(std::move(ask)),
+      boot_(core.random_u64() | 1),
+      leader_(options_.directories.at(0)),
+      last_answer_(core.now()),
+      wake_(core),
+      tasks_(core) {}
+
+NodeAgent::~NodeAgent() = default;
+
+void NodeAgent::start(NodeCell& cell) {
+  WEIR_ASSERT(cell_ == nullptr);
+  cell_ = &cell;
+  tasks_.spawn(beat_regularly());
+}
+
+env::Task<void> NodeAgent::stop() {
+  stopping_ = true;
+  wake_.notify_all();
+  co_await tasks_.wait();
+}
+
+env::Task<Result<FleetReply>> NodeAgent::ask_leader(std::string_view path, std::string body, Duration timeout) {
+  const MonotonicTime deadline = core_.now() + timeout;
+  Result<FleetReply> reply = fail(ErrorCode::unavailable, "no directory is reachable");
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    auto answer = co_await ask_(leader_, path, body, deadline);
+    reply = answer ? directory::decode_fleet_reply(*answer) : std::unexpected(std::move(answer.error()));
+    if (reply && reply->outcome != FleetOutcome::not_leader) co_return reply;
+    if (reply && reply->leader) {
+      leader_ = *reply->leader;
+      continue;
+    }
+    next_directory_ = (next_directory_ + 1) % options_.directories.size();
+    leader_ = options_.directories[next_directory_];
+    if (!reply) co_return reply;
+  }
+  co_return fail(ErrorCode::unavailable, "no directory leads at the moment");
+}
+
+env::Task<Result<Epoch>> NodeAgent::claim(LaneId lane) {
+  const directory::LaneClaim claim{
+      .node = options_.node, .address = options_.endpoint.address, .port = options_.endpoint.port, .lane = lane};
+  WEIR_CO_TRY(FleetReply reply,
+              co_await ask_leader(directory::claim_path, directory::encode(claim), options_.claim_timeout));
+  if (reply.outcome != FleetOutcome::done) co_return fail(ErrorCode::conflict, std::move(reply.reason));
+  if (reply.epoch.value == 0) co_return fail(ErrorCode::corrupt, "the directory granted epoch 0");
+  co_return reply.epoch;
+}
+
+env::Task<void> NodeAgent::beat_regularly() {
+  while (!stopping_) {
+    const MonotonicTime next = core_.now() + options_.interval;
+    co_await beat_once();
+    if (!stopping_) static_cast<void>(co_await wake_.wait_until(next));
+  }
+}
+
+env::Task<void> NodeAgent::beat_once() {
+  const NodeStatus status = cell_->status();
+  const directory::NodeBeat beat{.node = options_.node,
+                                 .cell = options_.cell,
+                                 .address = options_.endpoint.address,
+                                 .port = options_.endpoint.port,
+                                 .boot = boot_,
+                                 .held = directory::LaneSet(status.lanes_held | status.lanes_changing),
+                                 .shards = status.shards,
+                                 .bytes_per_second = 0,
+                                 .stored_bytes = status.stored_bytes,
+                                 .map_version = status.map_version};
+  auto reply = co_await ask_leader(directory::beat_path, directory::encode(beat), options_.timeout);
+  if (stopping_) co_return;
+  if (!reply) co_return note_error(reply.error().message);
+  if (reply->outcome == FleetOutcome::refused) co_return note_error(reply->reason);
+  if (!last_error_.empty()) log_info("node", "the directory answers again", {{"node", options_.node}});
+  last_error_.clear();
+  last_answer_ = core_.now();
+  obey(reply->lanes);
+}
+
+// Once for every new reason.
+void NodeAgent::note_error(const std::string& error) {
+  if (error == last_error_) return;
+  last_error_ = error;
+  log_warning("node", "no order from the directory; the node goes on with the lanes it has",
+              {{"node", options_.node}, {"reason", error}});
+}
+
+void NodeAgent::obey(const directory::LaneSet& lanes) {
+  const NodeStatus status = cell_->status();
+  const directory::LaneSet held(status.lanes_held);
+  const directory::LaneSet changing = changing_ | directory::LaneSet(status.lanes_changing);
+  for (std::uint32_t i = 0; i < directory::lanes_per_cell_max; ++i) {
+    if (changing.test(i) || lanes.test(i) == held.test(i)) continue;
+    changing_.set(i);
+    const LaneId lane = directory::lane_of(options_.cell, i);
+    tasks_.spawn(lanes.test(i) ? take(lane) : give_up(lane));
+  }
+}
+
+env::Task<void> NodeAgent::take(LaneId lane) {
+  const MonotonicTime began = core_.now();
+  if (auto taken = co_await cell_->take(lane); taken) {
+    log_info("node", "serves a lane",
+             {{"lane", lane.value}, {"ms", std::chrono::duration_cast<milliseconds>(core_.now() - began).count()}});
+    wake_.notify_all();  // the leader should know soon
+  } else {
+    log_warning("node", "a lane could not be taken, will be tried again",
+                {{"lane", lane.value}, {"reason", taken.error().message}});
+  }
+  changing_.reset(directory::lane_within_cell(lane));
+}
+
+env::Task<void> NodeAgent::give_up(LaneId lane) {
+  co_await cell_->give_up(lane);
+  log_info("node", "gave a lane up", {{"lane", lane.value}});
+  changing_.reset(directory::lane_within_cell(lane));
+  wake_.notify_all();
+}
+
+}  // namespace weir::cell

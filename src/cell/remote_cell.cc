@@ -1,0 +1,142 @@
+#include "cell/remote_cell.h"
+
+#include <utility>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "cell/lane_count.h"
+#include "cell/rpc_codec.h"
+
+namespace weir::cell {
+namespace {
+
+constexpr std::string_view too_many_reads = "too many reads of the cell are under way";
+
+template <class Reply>
+Reply refused(Refusal refusal, std::string reason) {
+  Reply reply;
+  reply.refusal = refusal;
+  reply.reason = std::move(reason);
+  return reply;
+}
+
+template <class Reply>
+Reply reply_of(Answer<Reply> answer) {
+  if (answer.has_value()) return *std::move(answer);
+  return refused<Reply>(answer.error().refusal, std::move(answer.error().reason));
+}
+
+}  // namespace
+
+// A read's place among those of its cell that are under way.
+class RemoteCell::ReadGuard {
+ public:
+  ReadGuard(PerCore& core, LaneId lane, std::uint64_t reads_max) : count_(core.reads), cell_(lane.value / lanes_max) {
+    std::uint64_t& reads = count_[cell_];
+    has_place_ = reads < reads_max;
+    if (has_place_) ++reads;
+  }
+  ReadGuard(const ReadGuard&) = delete;
+  ReadGuard& operator=(const ReadGuard&) = delete;
+  ~ReadGuard() {
+    if (has_place_) --count_[cell_];
+  }
+  [[nodiscard]] bool has_place() const noexcept { return has_place_; }
+
+ private:
+  absl::flat_hash_map<std::uint32_t, std::uint64_t>& count_;
+  std::uint32_t cell_;
+  bool has_place_ = false;
+};
+
+RemoteCell::RemoteCell(env::Runtime& runtime, env::Core& home, ConnectToNode connect,
+                       const RemoteCellSettings& settings, RemoteCellMetrics& metrics)
+    : home_(home), connect_(std::move(connect)), settings_(settings), metrics_(metrics) {
+  for (std::uint32_t i = 0; i < runtime.core_count(); ++i) {
+    cores_.push_back(std::make_unique<PerCore>(runtime.core(i), connect_, settings, metrics));
+  }
+}
+
+RemoteCell::~RemoteCell() = default;
+
+env::Task<void> RemoteCell::stop() {
+  for (const auto& own : cores_) {
+    co_await own->core.enter();
+    own->appends.begin_stop();
+    co_await own->router.stop();
+    co_await own->appends.stop();
+  }
+  co_await home_.enter();
+}
+
+env::Task<void> RemoteCell::apply(directory::ShardMapPointer map) {
+  for (const auto& own : cores_) {
+    co_await own->core.enter();
+    own->router.apply(map);
+    own->appends.owners_changed();
+  }
+  co_await home_.enter();
+}
+
+env::Task<std::vector<AppendReply>> RemoteCell::append(env::Core& caller, LaneId lane,
+                                                       std::vector<AppendRequest> requests) {
+  WEIR_ASSERT(caller.is_current());
+  return of(caller).appends.append(lane, std::move(requests));
+}
+
+env::Task<ReadReply> RemoteCell::read(env::Core& caller, LaneId lane, journal::ReadRequest request) {
+  PerCore& own = of(caller);
+  const ReadGuard guard(own, lane, settings_.cell_reads_max.get());
+  if (!guard.has_place()) {
+    metrics_.refused_for_bounds.add();
+    co_return refused<ReadReply>(Refusal::unavailable, std::string(too_many_reads));
+  }
+  metrics_.reads.add();
+  const auto encode_call = [&request](const CallHeader& header) {
+    return encode(ReadCall{.header = header, .request = request});
+  };
+  co_return reply_of(
+      co_await own.router.call<ReadReply>(lane, read_path, encode_call, decode_read_answer, true, deadline(caller)));
+}
+
+env::Task<LocateReply> RemoteCell::locate(env::Core& caller, LaneId lane, ShardKey shard, StartFrom from,
+                                          WallTime time) {
+  PerCore& own = of(caller);
+  const ReadGuard guard(own, lane, settings_.cell_reads_max.get());
+  if (!guard.has_place()) {
+    metrics_.refused_for_bounds.add();
+    co_return refused<LocateReply>(Refusal::unavailable, std::string(too_many_reads));
+  }
+  metrics_.locates.add();
+  const auto encode_call = [=](const CallHeader& header) {
+    return encode(LocateCall{.header = header, .shard = shard, .from = from, .time = time});
+  };
+  co_return reply_of(co_await own.router.call<LocateReply>(lane, locate_path, encode_call, decode_locate_answer, true,
+                                                           deadline(caller)));
+}
+
+env::Task<Result<WallTime>> RemoteCell::close_shard(LaneId lane, ShardKey shard) {
+  metrics_.closes.add();
+  const auto encode_call = [shard](const CallHeader& header) {
+    return encode(ShardCall{.header = header, .shard = shard});
+  };
+  auto answer = co_await of(home_).router.call<Result<WallTime>>(lane, close_shard_path, encode_call,
+                                                                 decode_close_shard_answer, true, deadline(home_));
+  if (answer.has_value()) co_return *std::move(answer);
+  if (answer.error().refusal == Refusal::failed) co_await reopen_shard(lane, shard);
+  co_return fail(ErrorCode::unavailable, std::move(answer.error().reason));
+}
+
+env::Task<void> RemoteCell::reopen_shard(LaneId lane, ShardKey shard) {
+  metrics_.reopens.add();
+  const auto encode_call = [shard](const CallHeader& header) {
+    return encode(ShardCall{.header = header, .shard = shard});
+  };
+  const auto answer = co_await of(home_).router.call<void>(lane, reopen_shard_path, encode_call,
+                                                           decode_reopen_shard_answer, true, deadline(home_));
+  if (answer.has_value()) co_return;
+  log_warning("cell", "a shard could not be reopened: it takes no records until its split or merge is tried again",
+              {{"lane", lane.value}, {"reason", answer.error().reason}});
+}
+
+}  // namespace weir::cell

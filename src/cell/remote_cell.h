@@ -1,0 +1,77 @@
+// RemoteCell: the lanes of all cells, wherever their nodes are, over RPC. See NodeRouter for who is asked and what is
+// tried again, and AppendGatherer for how appends share requests.
+//
+// Every core has connections, queues and a map of its own; cores share nothing.
+//
+// Threading: CellClient's functions are for any core, everything else for the home core.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "base/ids.h"
+#include "base/result.h"
+#include "cell/append_gatherer.h"
+#include "cell/cell_client.h"
+#include "cell/node_connection.h"
+#include "cell/node_router.h"
+#include "cell/remote_cell_settings.h"
+#include "directory/directory.h"
+#include "env/core.h"
+#include "env/runtime.h"
+#include "env/task.h"
+
+namespace weir::cell {
+
+class RemoteCell final : public CellClient, public directory::MapListener, public directory::ShardCloser {
+ public:
+  // Knows no owner before the first apply(). `home` is a core of `runtime`; what is passed by reference outlives the
+  // cell.
+  RemoteCell(env::Runtime& runtime, env::Core& home, ConnectToNode connect, const RemoteCellSettings& settings,
+             RemoteCellMetrics& metrics);
+  ~RemoteCell() override;  // after stop()
+
+  // Refuses what comes from now on, breaks what is under way, closes every connection. Returns when all calls have been
+  // answered. Once.
+  [[nodiscard]] env::Task<void> stop();
+
+  // CellClient. A lane that cannot be reached is `unavailable` when nothing was done, `failed` when that is not known;
+  // what was appended then may be there or not, and is never sent twice.
+  [[nodiscard]] env::Task<std::vector<AppendReply>> append(env::Core& caller, LaneId lane,
+                                                           std::vector<AppendRequest> requests) override;
+  [[nodiscard]] env::Task<ReadReply> read(env::Core& caller, LaneId lane, journal::ReadRequest request) override;
+  [[nodiscard]] env::Task<LocateReply> locate(env::Core& caller, LaneId lane, ShardKey shard, StartFrom from,
+                                              WallTime time) override;
+
+  // MapListener: returns when every core sends to the owners that `map` names.
+  [[nodiscard]] env::Task<void> apply(directory::ShardMapPointer map) override;
+  // ShardCloser. A close whose outcome is not known is undone as far as the node can be reached.
+  [[nodiscard]] env::Task<Result<WallTime>> close_shard(LaneId lane, ShardKey shard) override;
+  [[nodiscard]] env::Task<void> reopen_shard(LaneId lane, ShardKey shard) override;
+
+ private:
+  struct PerCore {
+    PerCore(env::Core& on, const ConnectToNode& connect, const RemoteCellSettings& settings, RemoteCellMetrics& metrics)
+        : core(on), router(on, connect, settings, metrics), appends(on, router, settings, metrics) {}
+    env::Core& core;
+    NodeRouter router;
+    AppendGatherer appends;
+    absl::flat_hash_map<std::uint32_t, std::uint64_t> reads;  // under way, by cell
+  };
+  class ReadGuard;
+
+  [[nodiscard]] PerCore& of(const env::Core& core) noexcept { return *cores_[core.index()]; }
+  [[nodiscard]] MonotonicTime deadline(const env::Core& core) const noexcept {
+    return core.now() + settings_.timeout.get();
+  }
+
+  env::Core& home_;
+  const ConnectToNode connect_;
+  const RemoteCellSettings& settings_;
+  RemoteCellMetrics& metrics_;
+  std::vector<std::unique_ptr<PerCore>> cores_;  // by index
+};
+
+}  // namespace weir::cell

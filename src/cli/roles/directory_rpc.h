@@ -1,0 +1,48 @@
+// DirectoryRpc: what a directory answers to the other processes of the fleet, on one core.
+//
+//   follow, command                     any directory; a command goes to the leader
+//   beat, claim, define_cell, drain     the leader; others say who leads
+//   status                              any directory, as JSON
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "directory/command_handler.h"
+#include "directory/fleet_leader.h"
+#include "directory/fleet_messages.h"
+#include "directory/map_source.h"
+#include "env/core.h"
+#include "net/http.h"
+
+namespace weir::cli {
+
+// The parts that answer. All belong to `home` and outlive the handlers.
+struct DirectoryParts {
+  env::Core& home;
+  directory::MapSource& source;
+  directory::CommandHandler& commands;
+  std::function<directory::FleetLeader*()> leading;           // null when this process does not lead
+  std::function<std::optional<env::Endpoint>()> leader;       // as far as this process knows
+  std::function<std::string()> status;                        // one JSON object
+};
+
+class DirectoryRpc final : public net::HttpHandler {
+ public:
+  DirectoryRpc(env::Core& core, const DirectoryParts& parts) : core_(core), parts_(parts) {}
+
+  [[nodiscard]] env::Task<net::HttpResponse> handle(net::HttpRequest& request) override;
+  [[nodiscard]] net::HttpResponse refuse(std::uint16_t status) override;
+
+ private:
+  // On home.
+  [[nodiscard]] env::Task<net::HttpResponse> answer_at_home(std::string_view path, std::string_view body);
+  [[nodiscard]] env::Task<directory::FleetReply> ask_leader(directory::FleetLeader& leader, std::string_view path,
+                                                            std::string_view body);
+
+  env::Core& core_;
+  const DirectoryParts parts_;
+};
+
+}  // namespace weir::cli

@@ -1,0 +1,155 @@
+#include "cli/roles/frontend_role.h"
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+
+namespace weir::cli {
+namespace {
+
+// Between two lines of the log that say why there is no map yet.
+constexpr milliseconds complaint_interval{5'000};
+
+}  // namespace
+
+class FrontEndRole::FirstMap final : public directory::MapListener {
+ public:
+  void serve(std::unique_ptr<MapPublisher> publisher) { publisher_ = std::move(publisher); }
+
+  env::Task<void> apply(directory::ShardMapPointer map) override {
+    if (publisher_ == nullptr) co_return;
+    co_await publisher_->apply(std::move(map));
+  }
+
+ private:
+  std::unique_ptr<MapPublisher> publisher_;
+};
+
+std::unique_ptr<Role> make_front_end_role(const ProcessContext& context) {
+  return std::make_unique<FrontEndRole>(context);
+}
+
+FrontEndRole::FrontEndRole(const ProcessContext& context)
+    : context_(context),
+      settings_(context.settings.fleet),
+      admin_(context),
+      front_end_metrics_(context.registry),
+      cell_metrics_(context.registry),
+      map_metrics_(context.registry) {}
+
+FrontEndRole::~FrontEndRole() = default;
+
+std::string FrontEndRole::describe() const {
+  return fmt::format("front end {} of fleet {} at {}", settings_.process.get(), settings_.name.get(),
+                     port_ ? env::to_string(port_->local()) : "no port");
+}
+
+env::Task<Result<void>> FrontEndRole::start() {
+  if (settings_.process.get().empty()) co_return fail(ErrorCode::invalid_argument, "fleet.process is not set");
+  WEIR_CO_CHECK(co_await admin_.open());
+  WEIR_CO_TRY(link_, co_await FleetLink::load(context_.core, settings_));
+  WEIR_CO_TRY(directories_, parse_endpoints("fleet.directories", settings_.directories.get()));
+  WEIR_CO_TRY(credentials_,
+              co_await CredentialsWatcher::start(context_.runtime, context_.settings.server, context_.directory));
+  cells_ = std::make_unique<cell::RemoteCell>(context_.runtime, context_.core, link_.connect_to_nodes(),
+                                              context_.settings.remote_cell, cell_metrics_);
+  make_follower();
+  if (const auto saved = co_await follower_->start_from_saved_map(); saved) {
+    log_info("frontend", "starts from the saved map",
+             {{"version", follower_->map()->version()},
+              {"age_s", std::chrono::duration_cast<seconds>(follower_->age()).count()}});
+  } else if (saved.error().code != ErrorCode::not_found) {
+    log_warning("frontend", "the saved map is of no use", {{"reason", saved.error().message}});
+  }
+  follower_->start();
+  follows_ = true;
+  co_await wait_for_map();
+  WEIR_CO_CHECK(make_front_ends());
+  co_await first_map_->apply(follower_->map());
+  WEIR_CO_CHECK(co_await open_port());
+  admin_.health().set_ready([] { return true; });
+  co_return Result<void>{};
+}
+
+void FrontEndRole::make_follower() {
+  directory::MapFollowerOptions options;
+  options.name = settings_.process.get();
+  options.kind = directory::FollowerKind::front_end;
+  options.slice = directory::MapSlice::of_fleet(settings_.name.get());
+  options.directories = [this] { return directories_; };
+  options.file = context_.directory + "/map";
+  follower_ = std::make_unique<directory::MapFollower>(context_.core, link_.connect_to_directories(),
+                                                       std::move(options), map_metrics_);
+  first_map_ = std::make_unique<FirstMap>();
+  follower_->add_listener(*cells_);
+  follower_->add_listener(*first_map_);
+  directory_ = std::make_unique<directory::RemoteDirectory>(
+      context_.runtime.core_count(), link_.connect_to_directories(),
+      directory::RemoteDirectoryOptions{
+          .directories = directories_,
+          .wait_for_map = [this](env::Core& caller, std::uint64_t version, MonotonicTime deadline) {
+            return follower_->wait_for_version(caller, version, deadline);
+          }});
+}
+
+env::Task<void> FrontEndRole::wait_for_map() {
+  while (follower_->map() == nullptr) {
+    const MonotonicTime until = context_.core.now() + complaint_interval;
+    if (co_await follower_->wait_for_version(context_.core, 0, until)) co_return;
+    log_warning("frontend", "no shard map yet; serves nothing until there is one",
+                {{"reason", follower_->status().last_error}});
+  }
+}
+
+Result<void> FrontEndRole::make_front_ends() {
+  const auto& key = follower_->map()->token_key();
+  if (!key) return fail(ErrorCode::corrupt, "the shard map has no key for tokens");
+  services_ = std::make_unique<frontend::Services>(frontend::Services{
+      .cell = *cells_,
+      .directory = *directory_,
+      .call_rates = call_rates_,
+      .call_rates_core = context_.core,
+      .settings = context_.settings.frontend,
+      .quotas = context_.settings.directory,
+      .metrics = front_end_metrics_,
+      .enforce_rates = context_.settings.cell.enforce_rates.get(),
+  });
+  std::vector<frontend::FrontEnd*> all;
+  for (std::uint32_t i = 0; i < context_.runtime.core_count(); ++i) {
+    front_ends_.push_back(std::make_unique<frontend::FrontEnd>(context_.runtime.core(i), *services_,
+                                                               credentials_->authenticator(i), *key));
+    all.push_back(front_ends_.back().get());
+  }
+  first_map_->serve(std::make_unique<MapPublisher>(context_.core, std::move(all)));
+  return {};
+}
+
+env::Task<Result<void>> FrontEndRole::open_port() {
+  std::vector<net::ServingCore> serving;
+  for (const auto& front_end : front_ends_) serving.push_back({.core = front_end->core(), .handler = *front_end});
+  const ServerSettings& settings = context_.settings.server;
+  auto port = co_await net::HttpServer::start(
+      context_.core, serving, admin_.http(),
+      {.endpoint = {.address = settings.address.get(), .port = static_cast<std::uint16_t>(settings.port.get())}});
+  if (!port) co_return fail_while("opening the service port (--port chooses another)", std::move(port.error()));
+  port_ = std::move(*port);
+  co_return Result<void>{};
+}
+
+env::Task<void> FrontEndRole::stop() {
+  const Duration grace = context_.settings.server.drain_time_max.get();
+  if (port_) co_await port_->stop(grace);
+  if (follows_) co_await follower_->stop();
+  if (directory_) {
+    for (std::uint32_t i = 0; i < context_.runtime.core_count(); ++i) {
+      co_await context_.runtime.core(i).enter();
+      co_await directory_->stop(context_.runtime.core(i));
+    }
+    co_await context_.core.enter();
+  }
+  if (cells_) co_await cells_->stop();
+  if (credentials_) co_await credentials_->stop();
+  co_await admin_.close();
+}
+
+}  // namespace weir::cli

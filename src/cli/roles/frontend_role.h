@@ -1,0 +1,62 @@
+// `weir frontend`: a stateless front end of a fleet. It serves the API with the shard map that it follows, and keeps
+// serving with the last one when the directories are gone.
+//
+// Threading: core 0.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "cell/remote_cell.h"
+#include "cli/credentials_watcher.h"
+#include "cli/map_publisher.h"
+#include "cli/roles/fleet_link.h"
+#include "cli/roles/role.h"
+#include "directory/map_follower.h"
+#include "directory/remote_directory.h"
+#include "frontend/front_end.h"
+
+namespace weir::cli {
+
+class FrontEndRole final : public Role {
+ public:
+  explicit FrontEndRole(const ProcessContext& context);
+  ~FrontEndRole() override;
+
+  [[nodiscard]] env::Task<Result<void>> start() override;
+  [[nodiscard]] env::Task<void> stop() override;
+  [[nodiscard]] std::string describe() const override;
+
+ private:
+  // Remembers that a whole map has come, and brings it to the front ends once they are there.
+  class FirstMap;
+
+  void make_follower();
+  // Returns when there is a map to serve from, or stop() was called.
+  [[nodiscard]] env::Task<void> wait_for_map();
+  [[nodiscard]] Result<void> make_front_ends();
+  [[nodiscard]] env::Task<Result<void>> open_port();
+
+  const ProcessContext context_;
+  const FleetSettings& settings_;
+  AdminPort admin_;
+  frontend::FrontEndMetrics front_end_metrics_;
+  cell::RemoteCellMetrics cell_metrics_;
+  directory::MapMetrics map_metrics_;
+  frontend::CallRates call_rates_;
+  FleetLink link_;
+  std::vector<env::Endpoint> directories_;
+  std::unique_ptr<CredentialsWatcher> credentials_;
+  std::unique_ptr<cell::RemoteCell> cells_;
+  std::unique_ptr<directory::RemoteDirectory> directory_;
+  std::unique_ptr<FirstMap> first_map_;
+  std::unique_ptr<directory::MapFollower> follower_;
+  std::unique_ptr<frontend::Services> services_;
+  std::vector<std::unique_ptr<frontend::FrontEnd>> front_ends_;  // by core
+  std::unique_ptr<net::HttpServer> port_;
+  bool follows_ = false;
+};
+
+[[nodiscard]] std::unique_ptr<Role> make_front_end_role(const ProcessContext& context);
+
+}  // namespace weir::cli

@@ -1,0 +1,81 @@
+#include "directory/fleet_leader.h"
+
+#include "base/log.h"
+
+namespace weir::directory {
+namespace {
+
+constexpr milliseconds review_interval{200};
+
+FleetReply refusal(std::string reason) {
+  return {.outcome = FleetOutcome::refused, .leader = std::nullopt, .reason = std::move(reason), .lanes = {}, .epoch = {}};
+}
+
+}  // namespace
+
+FleetLeader::FleetLeader(env::Core& core, Directory& directory, const PlacementOptions& options)
+    : core_(core), directory_(directory), placement_(options), stop_(core), tasks_(core) {
+  for (const auto& [number, cell] : directory.cells()) placement_.define_cell(number, cell.lanes);
+  for (std::uint32_t lane = 0; lane < directory.lanes().size(); ++lane) {
+    const auto& owner = directory.lanes()[lane].owner;
+    if (owner) placement_.restore(LaneId{lane}, owner->node, core.now());
+  }
+  tasks_.spawn(review_regularly());
+}
+
+FleetLeader::~FleetLeader() = default;
+
+FleetReply FleetLeader::beat(const NodeBeat& beat) {
+  if (stopping_) return refusal("the directory stops leading");
+  const auto lanes = placement_.beat(beat, core_.now());
+  if (!lanes) {
+    return refusal("node " + beat.node + " has no place in cell " + std::to_string(beat.cell) +
+                   ": no such cell, too many nodes, or another process has this name");
+  }
+  return {.outcome = FleetOutcome::done, .leader = std::nullopt, .reason = {}, .lanes = *lanes, .epoch = {}};
+}
+
+env::Task<FleetReply> FleetLeader::claim(LaneClaim claim) {
+  if (stopping_) co_return refusal("the directory stops leading");
+  if (!placement_.may_claim(claim.lane, claim.node)) {
+    co_return refusal("lane " + std::to_string(claim.lane.value) + " is not node " + claim.node + "'s to claim now");
+  }
+  LaneOwner owner{.node = claim.node, .address = claim.address, .port = claim.port, .epoch = {}};
+  auto epoch = co_await directory_.claim_lane(claim.lane, std::move(owner));
+  if (!epoch) co_return refusal(std::move(epoch.error().message));
+  log_info("fleet", "a lane was claimed",
+           {{"lane", claim.lane.value}, {"node", claim.node}, {"epoch", epoch->value}});
+  co_return FleetReply{
+      .outcome = FleetOutcome::done, .leader = std::nullopt, .reason = {}, .lanes = {}, .epoch = *epoch};
+}
+
+env::Task<Result<void>> FleetLeader::define_cell(std::uint32_t cell, CellState state) {
+  const std::uint32_t lanes = state.lanes;
+  WEIR_CO_CHECK(co_await directory_.define_cell(cell, std::move(state)));
+  placement_.define_cell(cell, lanes);
+  co_return Result<void>{};
+}
+
+bool FleetLeader::set_draining(std::string_view node, bool draining) {
+  return placement_.set_draining(node, draining);
+}
+
+bool FleetLeader::forget(std::string_view node) { return placement_.forget(node); }
+
+env::Task<void> FleetLeader::review_regularly() {
+  while (!stopping_) {
+    static_cast<void>(co_await stop_.wait_until(core_.now() + review_interval));
+    if (stopping_) co_return;
+    for (const PlacementEvent& event : placement_.review(core_.now())) {
+      log_warning("fleet", event.text, {{"cell", event.cell}, {"node", event.node}});
+    }
+  }
+}
+
+env::Task<void> FleetLeader::stop() {
+  stopping_ = true;
+  stop_.notify_all();
+  co_await tasks_.wait();
+}
+
+}  // namespace weir::directory

@@ -1,0 +1,468 @@
+// What a front end does with the answers of nodes: scripted ones, so that every answer can come at any time.
+#include "cell/remote_cell.h"
+
+#include <deque>
+#include <functional>
+#include <map>
+
+#include "cell/rpc_codec.h"
+#include "gtest/gtest.h"
+#include "tests/cell/lane_test_support.h"
+#include "tests/support/simulation_test.h"
+
+namespace weir::cell {
+namespace {
+
+using Response = Result<net::HttpClientResponse>;
+
+// A request that a node has got.
+struct Received {
+  std::string address;
+  std::string path;
+  std::string body;
+};
+
+// All nodes: `serve` answers, or hangs.
+struct Nodes {
+  std::vector<Received> received;
+  std::function<env::Task<Response>(env::Core&, Received)> serve;
+  std::uint64_t open_connections = 0;
+
+  [[nodiscard]] ConnectToNode connector();
+  [[nodiscard]] std::vector<std::string> addresses() const {
+    std::vector<std::string> all;
+    for (const Received& request : received) all.push_back(request.address);
+    return all;
+  }
+};
+
+class ScriptedConnection final : public NodeConnection {
+ public:
+  ScriptedConnection(env::Core& core, Nodes& nodes, std::string address)
+      : core_(core), nodes_(nodes), address_(std::move(address)), closed_(core) {
+    ++nodes_.open_connections;
+  }
+  ~ScriptedConnection() override { --nodes_.open_connections; }
+  env::Task<Response> send(std::string_view path, std::string body, MonotonicTime deadline) override {
+    Received request{.address = address_, .path = std::string(path), .body = std::move(body)};
+    nodes_.received.push_back(request);
+    struct Exchange {
+      explicit Exchange(env::Core& core) : done(core) {}
+      std::optional<Response> response;
+      env::Event done;
+    };
+    // An answer that comes after the deadline finds nobody.
+    const auto exchange = std::make_shared<Exchange>(core_);
+    env::spawn([](env::Core& core, Nodes& nodes, Received got, std::shared_ptr<Exchange> into) -> env::Task<void> {
+      into->response = co_await nodes.serve(core, std::move(got));
+      into->done.notify_all();
+    }(core_, nodes_, std::move(request), exchange));
+    while (!exchange->response.has_value()) {
+      if (is_closed_) co_return fail(ErrorCode::closed, "closed");
+      if (!co_await exchange->done.wait_until(std::min<MonotonicTime>(deadline, core_.now() + milliseconds(1))) &&
+          core_.now() >= deadline) {
+        co_return fail(ErrorCode::timeout, "no answer");
+      }
+    }
+    co_return *std::move(exchange->response);
+  }
+  void close() noexcept override { is_closed_ = true; }
+  env::Task<void> stop() override {
+    close();
+    co_return;
+  }
+
+ private:
+  env::Core& core_;
+  Nodes& nodes_;
+  std::string address_;
+  env::Event closed_;
+  bool is_closed_ = false;
+};
+
+ConnectToNode Nodes::connector() {
+  return [this](env::Core& core, const env::Endpoint& endpoint) {
+    return std::make_unique<ScriptedConnection>(core, *this, endpoint.address);
+  };
+}
+
+Response ok(std::string body) { return net::HttpClientResponse{.status = 200, .headers = {}, .body = std::move(body)}; }
+
+// What a node says that accepts everything.
+Response accept(const Received& request) {
+  const auto call = decode_append_call(as_bytes(request.body));
+  WEIR_ASSERT(call.has_value());
+  std::vector<AppendReply> replies;
+  for (const AppendRequest& append : call->requests) {
+    replies.push_back({.first_index = {7}, .accepted = append.fragment.record_count()});
+  }
+  return ok(encode_append_answer(replies));
+}
+
+directory::LaneOwner owner(std::string address, std::uint64_t epoch) {
+  return {.node = "node " + address, .address = std::move(address), .port = 1, .epoch = Epoch{epoch}};
+}
+
+directory::ShardMapPointer map_of(std::uint64_t version, const std::map<std::uint32_t, directory::LaneOwner>& owners) {
+  directory::ShardMapBuilder builder;
+  for (const auto& [lane, lane_owner] : owners) builder.set_owner(LaneId{lane}, lane_owner);
+  return builder.build(version);
+}
+
+Response not_mine(std::optional<directory::LaneOwner> known = std::nullopt) {
+  return ok(encode_refusal({.refusal = Refusal::not_mine, .reason = "not mine", .owner = std::move(known)}));
+}
+
+// A front end of one core in front of scripted nodes.
+struct FrontEnd {
+  explicit FrontEnd(std::initializer_list<std::pair<std::string_view, std::string_view>> values = {}) {
+    for (const auto& [name, value] : values) must(registry.set(name, value));
+  }
+  void open(env::Simulation& simulation) {
+    cell = std::make_unique<RemoteCell>(simulation, simulation.core(0), nodes.connector(), settings, metrics);
+  }
+  Nodes nodes;
+  SettingsRegistry registry;
+  MetricsRegistry metrics_registry;
+  RemoteCellSettings settings{registry};
+  RemoteCellMetrics metrics{metrics_registry};
+  std::unique_ptr<RemoteCell> cell;
+};
+
+void run(FrontEnd& front_end, std::function<env::Task<void>(env::Core&)> test,
+         const std::optional<env::TaskGroup>* tasks_of_test = nullptr) {
+  env::Simulation simulation({.seed = 1});
+  const auto outcome = simulation.run_to_outcome([&]() -> env::Task<int> {
+    front_end.open(simulation);
+    co_await test(simulation.core(0));
+    co_await front_end.cell->stop();
+    while (tasks_of_test != nullptr && (*tasks_of_test)->running() != 0) {
+      co_await simulation.core(0).yield();
+    }
+    EXPECT_EQ(front_end.nodes.open_connections, 0U);
+    EXPECT_EQ(front_end.metrics.append_bytes.value(), 0);
+    EXPECT_EQ(front_end.metrics.append_calls.value(), 0);
+    EXPECT_EQ(front_end.metrics.in_flight.value(), 0);
+    EXPECT_EQ(front_end.metrics.connections.value(), 0);
+    co_return 0;
+  });
+  EXPECT_EQ(outcome, env::Outcome::finished) << simulation.report();
+}
+
+env::Task<AppendReply> put(env::Core& core, RemoteCell& cell, std::uint32_t lane, std::uint64_t bytes = 10) {
+  auto replies = co_await cell.append(core, LaneId{lane}, one_request(make_fragment(first_shard, "x", 1, bytes)));
+  WEIR_ASSERT(replies.size() == 1);
+  co_return std::move(replies.front());
+}
+
+env::Task<void> put_into(env::Core& core, RemoteCell& cell, std::uint32_t lane, std::uint64_t bytes,
+                         std::vector<AppendReply>& replies) {
+  replies.push_back(co_await put(core, cell, lane, bytes));
+}
+
+TEST(RemoteCell, SendsToTheOwnerWithWhatTheCallerBelieves) {
+  FrontEnd front_end;
+  front_end.nodes.serve = [](env::Core&, Received request) -> env::Task<Response> { co_return accept(request); };
+  run(front_end, [&](env::Core& core) -> env::Task<void> {
+    co_await front_end.cell->apply(map_of(12, {{70, owner("10.0.0.2", 5)}}));
+    const AppendReply reply = co_await put(core, *front_end.cell, 70);
+    EXPECT_EQ(reply.refusal, Refusal::none);
+    EXPECT_EQ(reply.first_index, RecordIndex{7});
+    EXPECT_EQ(front_end.nodes.addresses(), std::vector<std::string>{"10.0.0.2"});
+    const auto call = decode_append_call(as_bytes(front_end.nodes.received[0].body));
+    EXPECT_EQ(call->header, (CallHeader{.lane = LaneId{70}, .map_version = 12, .epoch = Epoch{5}}));
+  });
+}
+
+TEST(RemoteCell, NotMineIsTriedOnceMoreWithTheOwnerThatTheAnswerNames) {
+  FrontEnd front_end;
+  front_end.nodes.serve = [](env::Core&, Received request) -> env::Task<Response> {
+    co_return request.address == "10.0.0.1" ? not_mine(owner("10.0.0.2", 6)) : accept(request);
+  };
+  run(front_end, [&](env::Core& core) -> env::Task<void> {
+    co_await front_end.cell->apply(map_of(1, {{0, owner("10.0.0.1", 5)}}));
+    EXPECT_EQ((co_await put(core, *front_end.cell, 0)).refusal, Refusal::none);
+    EXPECT_EQ((co_await put(core, *front_end.cell, 0)).refusal, Refusal::none);  // what was learned is kept
+    EXPECT_EQ(front_end.nodes.addresses(), (std::vector<std::string>{"10.0.0.1", "10.0.0.2", "10.0.0.2"}));
+    EXPECT_EQ(front_end.metrics.retries.value(), 1U);
+    // A newer map decides again, and nodes without a lane are let go.
+    co_await front_end.cell->apply(map_of(2, {{0, owner("10.0.0.3", 7)}}));
+    EXPECT_EQ((co_await put(core, *front_end.cell, 0)).refusal, Refusal::none);
+    EXPECT_EQ(front_end.nodes.received.back().address, "10.0.0.3");
+    EXPECT_EQ(front_end.nodes.open_connections, 1U);
+  });
+}
+
+TEST(RemoteCell, NotMineWaitsForAMapThatNamesTheNewOwner) {
+  FrontEnd front_end;
+  front_end.nodes.serve = [](env::Core&, Received request) -> env::Task<Response> {
+    co_return request.address == "10.0.0.1" ? not_mine(owner("10.0.0.1", 5)) : accept(request);
+  };
+  run(front_end, [&](env::Core& core) -> env::Task<void> {
+    co_await front_end.cell->apply(map_of(1, {{0, owner("10.0.0.1", 5)}}));
+    std::vector<AppendReply> replies;
+    env::TaskGroup tasks(core);
+    tasks.spawn(put_into(core, *front_end.cell, 0, 10, replies));
+    co_await core.sleep_for(milliseconds(300));
+    EXPECT_TRUE(replies.empty());
+    EXPECT_EQ(front_end.nodes.received.size(), 1U);
+    co_await front_end.cell->apply(map_of(2, {{0, owner("10.0.0.2", 6)}}));
+    co_await tasks.wait();
+    EXPECT_EQ(replies[0].refusal, Refusal::none);
+    // No such map: unavailable, and nothing was sent a second time.
+    co_await front_end.cell->apply(map_of(3, {{0, owner("10.0.0.1", 7)}}));
+    front_end.nodes.received.clear();
+    EXPECT_EQ((co_await put(core, *front_end.cell, 0)).refusal, Refusal::unavailable);
+    EXPECT_EQ(front_end.nodes.received.size(), 1U);
+  });
+}
+
+TEST(RemoteCell, NothingIsSentAThirdTime) {
+  FrontEnd front_end;
+  std::uint64_t epoch = 5;
+  front_end.nodes.serve = [&epoch](env::Core&, Received) -> env::Task<Response> {
+    ++epoch;
+    return [](std::uint64_t next) -> env::Task<Response> { co_return not_mine(owner("10.0.0.9", next)); }(epoch);
+  };
+  run(front_end, [&](env::Core& core) -> env::Task<void> {
+    co_await front_end.cell->apply(map_of(1, {{0, owner("10.0.0.1", 5)}}));
+    EXPECT_EQ((co_await put(core, *front_end.cell, 0)).refusal, Refusal::unavailable);
+    EXPECT_EQ(front_end.nodes.received.size(), 2U);
+    const ReadReply read =
+        co_await front_end.cell->read(core, LaneId{0}, {.shard = first_shard, .records_max = 1, .bytes_max = 1});
+    EXPECT_EQ(read.refusal, Refusal::unavailable);
+    EXPECT_EQ(front_end.nodes.received.size(), 4U);
+  });
+}
+
+// Which errors let an append, and which a read, be sent again.
+TEST(RemoteCell, AnAppendIsSentAgainOnlyWhenTheNodeHasCertainlyNotSeenIt) {
+  struct Case {
+    ErrorCode error;
+    std::size_t appends;
+    Refusal append_refusal;
+    std::size_t reads;
+  };
+  for (const Case& expected :
+       {Case{ErrorCode::unavailable, 2, Refusal::unavailable, 2}, Case{ErrorCode::closed, 1, Refusal::failed, 2},
+        Case{ErrorCode::io, 1, Refusal::failed, 2}, Case{ErrorCode::timeout, 1, Refusal::failed, 1},
+        Case{ErrorCode::corrupt, 1, Refusal::failed, 1}, Case{ErrorCode::limit_exceeded, 1, Refusal::unavailable, 1}}) {
+    FrontEnd front_end;
+    front_end.nodes.serve = [code = expected.error](env::Core&, Received) -> env::Task<Response> {
+      return [](ErrorCode error) -> env::Task<Response> { co_return fail(error, "broken"); }(code);
+    };
+    run(front_end, [&](env::Core& core) -> env::Task<void> {
+      co_await front_end.cell->apply(map_of(1, {{0, owner("10.0.0.1", 5)}}));
+      EXPECT_EQ((co_await put(core, *front_end.cell, 0)).refusal, expected.append_refusal);
+      EXPECT_EQ(front_end.nodes.received.size(), expected.appends) << to_string(expected.error);
+      front_end.nodes.received.clear();
+      const LocateReply located = co_await front_end.cell->locate(core, LaneId{0}, first_shard, StartFrom::latest, {});
+      EXPECT_NE(located.refusal, Refusal::none);
+      EXPECT_EQ(front_end.nodes.received.size(), expected.reads) << to_string(expected.error);
+    });
+  }
+}
+
+TEST(RemoteCell, OverloadAndNonsenseOfANodeAreNotTriedAgain) {
+  struct Case {
+    std::uint16_t status;
+    std::string body;
+    Refusal refusal;
+  };
+  for (const Case& expected :
+       {Case{503, "", Refusal::unavailable}, Case{400, "", Refusal::failed}, Case{200, "\xff", Refusal::failed},
+        Case{200, "", Refusal::failed},  // no reply for the fragment
+        Case{200, encode_refusal({.refusal = Refusal::unavailable}), Refusal::unavailable}}) {
+    FrontEnd front_end;
+    front_end.nodes.serve = [&expected](env::Core&, Received) -> env::Task<Response> {
+      return [](const Case& scripted) -> env::Task<Response> {
+        co_return net::HttpClientResponse{.status = scripted.status, .headers = {}, .body = scripted.body};
+      }(expected);
+    };
+    run(front_end, [&](env::Core& core) -> env::Task<void> {
+      co_await front_end.cell->apply(map_of(1, {{0, owner("10.0.0.1", 5)}}));
+      EXPECT_EQ((co_await put(core, *front_end.cell, 0)).refusal, expected.refusal);
+      EXPECT_EQ(front_end.nodes.received.size(), 1U);
+    });
+  }
+}
+
+// Serves after `duration`; hangs for addresses in `hung`.
+struct SlowNodes {
+  Duration duration = milliseconds(10);
+  std::string hung;
+  env::Task<Response> serve(env::Core& core, Received request) const {
+    if (request.address == hung) co_await core.sleep_for(hours(1));
+    co_await core.sleep_for(duration);
+    co_return accept(request);
+  }
+};
+
+TEST(RemoteCell, AppendsOfALaneAreGatheredWhileOneIsUnderWayAndLanesDoNotWaitForEachOther) {
+  FrontEnd front_end;
+  SlowNodes slow;
+  front_end.nodes.serve = [&slow](env::Core& core, Received request) { return slow.serve(core, std::move(request)); };
+  run(front_end, [&](env::Core& core) -> env::Task<void> {
+    co_await front_end.cell->apply(map_of(1, {{0, owner("10.0.0.1", 5)}, {1, owner("10.0.0.1", 6)}}));
+    env::TaskGroup tasks(core);
+    std::vector<AppendReply> first;
+    std::vector<AppendReply> second;
+    tasks.spawn(put_into(core, *front_end.cell, 0, 10, first));
+    co_await core.sleep_for(milliseconds(1));
+    for (int i = 0; i < 20; ++i) tasks.spawn(put_into(core, *front_end.cell, 0, 10, first));
+    tasks.spawn(put_into(core, *front_end.cell, 1, 10, second));
+    co_await core.sleep_for(milliseconds(5));
+    EXPECT_EQ(front_end.nodes.received.size(), 2U);  // one of each lane
+    co_await tasks.wait();
+    EXPECT_EQ(front_end.nodes.received.size(), 3U);  // the twenty in one
+    EXPECT_EQ(decode_append_call(as_bytes(front_end.nodes.received[2].body))->requests.size(), 20U);
+    EXPECT_EQ(first.size(), 21U);
+    for (const AppendReply& reply : first) EXPECT_EQ(reply.refusal, Refusal::none);
+    EXPECT_EQ(second.size(), 1U);
+  });
+}
+
+TEST(RemoteCell, ARequestHoldsNoMoreThanItsBoundAndALargeWriteGoesAlone) {
+  FrontEnd front_end({{"remote_cell.append_bytes_max", "64KiB"}});
+  SlowNodes slow;
+  front_end.nodes.serve = [&slow](env::Core& core, Received request) { return slow.serve(core, std::move(request)); };
+  run(front_end, [&](env::Core& core) -> env::Task<void> {
+    co_await front_end.cell->apply(map_of(1, {{0, owner("10.0.0.1", 5)}}));
+    env::TaskGroup tasks(core);
+    std::vector<AppendReply> replies;
+    for (const std::uint64_t bytes : {30'000ULL, 30'000ULL, 30'000ULL, 100'000ULL, 30'000ULL}) {
+      tasks.spawn(put_into(core, *front_end.cell, 0, bytes, replies));
+    }
+    co_await tasks.wait();
+    std::vector<std::size_t> fragments;
+    for (const Received& request : front_end.nodes.received) {
+      fragments.push_back(decode_append_call(as_bytes(request.body))->requests.size());
+    }
+    EXPECT_EQ(fragments, (std::vector<std::size_t>{2, 1, 1, 1}));
+    EXPECT_EQ(replies.size(), 5U);
+  });
+}
+
+TEST(RemoteCell, ASlowLaneIsBoundedAndEverythingIsAnswered) {
+  FrontEnd front_end(
+      {{"remote_cell.lane_calls_max", "10"}, {"remote_cell.append_bytes_max", "64KiB"}, {"remote_cell.timeout", "1s"}});
+  SlowNodes slow{.hung = "10.0.0.1"};
+  front_end.nodes.serve = [&slow](env::Core& core, Received request) { return slow.serve(core, std::move(request)); };
+  run(front_end, [&](env::Core& core) -> env::Task<void> {
+    co_await front_end.cell->apply(map_of(1, {{0, owner("10.0.0.1", 5)}}));
+    env::TaskGroup tasks(core);
+    std::vector<AppendReply> replies;
+    const MonotonicTime started = core.now();
+    tasks.spawn(put_into(core, *front_end.cell, 0, 60'000, replies));
+    co_await core.sleep_for(milliseconds(10));
+    for (int i = 0; i < 30; ++i) tasks.spawn(put_into(core, *front_end.cell, 0, 60'000, replies));
+    co_await core.sleep_for(milliseconds(10));
+    EXPECT_EQ(replies.size(), 21U);  // refused at once
+    EXPECT_EQ(front_end.metrics.refused_for_bounds.value(), 21U);
+    co_await tasks.wait();
+    EXPECT_LT(core.now() - started, seconds(3));
+    std::map<Refusal, int> counts;
+    for (const AppendReply& reply : replies) ++counts[reply.refusal];
+    // Of the two that were sent nobody knows; of those that waited everybody knows that they were not.
+    EXPECT_EQ(counts, (std::map<Refusal, int>{{Refusal::failed, 2}, {Refusal::unavailable, 29}}));
+    EXPECT_EQ(front_end.metrics.expired.value(), 8U);
+  });
+}
+
+TEST(RemoteCell, ACellThatHangsTakesNothingFromTheOthers) {
+  FrontEnd front_end({{"remote_cell.lane_bytes_max", "12MiB"},
+                      {"remote_cell.cell_bytes_max", "12MiB"},
+                      {"remote_cell.cell_reads_max", "5"}});
+  SlowNodes slow{.duration = milliseconds(1), .hung = "10.0.0.1"};
+  front_end.nodes.serve = [&slow](env::Core& core, Received request) { return slow.serve(core, std::move(request)); };
+  run(front_end, [&](env::Core& core) -> env::Task<void> {
+    co_await front_end.cell->apply(
+        map_of(1, {{0, owner("10.0.0.1", 5)}, {1, owner("10.0.0.1", 6)}, {64, owner("10.0.0.2", 7)}}));
+    env::TaskGroup tasks(core);
+    std::vector<AppendReply> hung;
+    for (std::uint32_t i = 0; i < 40; ++i) tasks.spawn(put_into(core, *front_end.cell, i % 2, mebibyte, hung));
+    for (int i = 0; i < 10; ++i) {
+      tasks.spawn([](env::Core& on, RemoteCell& cell) -> env::Task<void> {
+        static_cast<void>(co_await cell.locate(on, LaneId{0}, first_shard, StartFrom::latest, {}));
+      }(core, *front_end.cell));
+    }
+    co_await core.sleep_for(milliseconds(10));
+    EXPECT_GE(hung.size(), 28U);  // twelve mebibytes wait, or less
+    EXPECT_EQ(front_end.metrics.refused_for_bounds.value(), hung.size() + 5);
+    for (int i = 0; i < 20; ++i) {
+      const MonotonicTime started = core.now();
+      EXPECT_EQ((co_await put(core, *front_end.cell, 64)).refusal, Refusal::none);
+      EXPECT_LT(core.now() - started, milliseconds(3));
+    }
+    co_await tasks.wait();
+    EXPECT_EQ(hung.size(), 40U);
+  });
+}
+
+TEST(RemoteCell, ANewOwnerDoesNotWaitForARequestThatTheOldOneHolds) {
+  FrontEnd front_end;
+  SlowNodes slow{.hung = "10.0.0.1"};
+  front_end.nodes.serve = [&slow](env::Core& core, Received request) { return slow.serve(core, std::move(request)); };
+  run(front_end, [&](env::Core& core) -> env::Task<void> {
+    co_await front_end.cell->apply(map_of(1, {{0, owner("10.0.0.1", 5)}}));
+    env::TaskGroup tasks(core);
+    std::vector<AppendReply> stuck;
+    std::vector<AppendReply> replies;
+    tasks.spawn(put_into(core, *front_end.cell, 0, 10, stuck));
+    co_await core.sleep_for(milliseconds(10));
+    tasks.spawn(put_into(core, *front_end.cell, 0, 10, replies));
+    co_await core.sleep_for(milliseconds(10));
+    co_await front_end.cell->apply(map_of(2, {{0, owner("10.0.0.2", 6)}}));
+    tasks.spawn(put_into(core, *front_end.cell, 0, 10, replies));
+    co_await core.sleep_for(milliseconds(50));
+    EXPECT_EQ(replies.size(), 2U);
+    for (const AppendReply& reply : replies) EXPECT_EQ(reply.refusal, Refusal::none);
+    EXPECT_TRUE(stuck.empty());
+    co_await tasks.wait();
+    EXPECT_EQ(stuck[0].refusal, Refusal::failed);
+    EXPECT_EQ(front_end.nodes.received.size(), 2U);
+  });
+}
+
+TEST(RemoteCell, StoppingAnswersEverythingThatIsUnderWay) {
+  FrontEnd front_end;
+  SlowNodes slow{.hung = "10.0.0.1"};
+  front_end.nodes.serve = [&slow](env::Core& core, Received request) { return slow.serve(core, std::move(request)); };
+  std::vector<AppendReply> replies;
+  std::optional<env::TaskGroup> tasks;
+  run(
+      front_end,
+      [&](env::Core& core) -> env::Task<void> {
+        co_await front_end.cell->apply(map_of(1, {{0, owner("10.0.0.1", 5)}}));
+        tasks.emplace(core);
+        for (std::uint32_t lane : {0U, 1U}) {  // nobody is known to own lane 1
+          for (int i = 0; i < 5; ++i) tasks->spawn(put_into(core, *front_end.cell, lane, 10, replies));
+          co_await core.sleep_for(milliseconds(5));
+          for (int i = 0; i < 5; ++i) tasks->spawn(put_into(core, *front_end.cell, lane, 10, replies));
+        }
+      },
+      &tasks);
+  EXPECT_EQ(replies.size(), 20U);
+  for (const AppendReply& reply : replies) EXPECT_NE(reply.refusal, Refusal::none);
+}
+
+TEST(RemoteCell, ACloseOfUnknownOutcomeIsUndone) {
+  FrontEnd front_end;
+  front_end.nodes.serve = [](env::Core&, Received request) -> env::Task<Response> {
+    if (request.path == close_shard_path) co_return fail(ErrorCode::timeout, "no answer");
+    co_return ok(encode_reopen_shard_answer());
+  };
+  run(front_end, [&](env::Core&) -> env::Task<void> {
+    co_await front_end.cell->apply(map_of(1, {{0, owner("10.0.0.1", 5)}}));
+    EXPECT_EQ((co_await front_end.cell->close_shard(LaneId{0}, first_shard)).error().code, ErrorCode::unavailable);
+    EXPECT_EQ(front_end.nodes.received.size(), 2U);
+    EXPECT_EQ(front_end.nodes.received[1].path, reopen_shard_path);
+    front_end.nodes.serve = [](env::Core&, Received) -> env::Task<Response> {
+      co_return ok(encode_close_shard_answer(wall_time_ms(77)));
+    };
+    EXPECT_EQ(must(co_await front_end.cell->close_shard(LaneId{0}, first_shard)), wall_time_ms(77));
+  });
+}
+
+}  // namespace
+}  // namespace weir::cell

@@ -1,0 +1,143 @@
+"""Writers on a fleet that goes through bad days: each record is sent once; what was acknowledged is held against what is found."""
+import http.client
+import sys
+import threading
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "durability"))
+
+import history  # noqa: E402
+from harness.wire import ApiError, Wire, blob, wait_active  # noqa: E402
+from load import list_shards, read_everything  # noqa: E402
+
+BROKEN = (OSError, http.client.HTTPException, ValueError)
+
+
+class PatientWire(Wire):
+    """Waits when a shard's read rate is used up."""
+
+    def call(self, operation, **parameters):
+        while True:
+            try:
+                return super().call(operation, **parameters)
+            except ApiError as error:
+                if error.code != "ProvisionedThroughputExceededException":
+                    raise
+                time.sleep(0.2)
+
+
+class Writer(threading.Thread):
+    """Puts one record after the other into one shard, through one front end, and notes how each went."""
+
+    def __init__(self, load, number, port, stream, shard, hash_key):
+        super().__init__(daemon=True)
+        self.load, self.number, self.port = load, number, port
+        self.stream, self.shard, self.hash_key = stream, shard, hash_key
+        self.count = 0
+        self.answers = []  # (when it was asked, when it was answered, None or the error)
+
+    def run(self):
+        wire = None
+        while not self.load.stopping.is_set():
+            self.count += 1
+            name = f"w{self.number}-{self.count}"
+            key = f"key-{self.count}"
+            past = self.load.histories[self.stream]
+            past.attempt(name, key)
+            asked = time.monotonic()
+            error = None
+            try:
+                wire = wire or Wire(self.port, timeout_s=20)
+                answer = wire.call("PutRecord", StreamName=self.stream, PartitionKey=key, ExplicitHashKey=self.hash_key,
+                                   Data=blob(history.payload(name)))
+                past.acknowledge(self.number, name, answer["ShardId"], int(answer["SequenceNumber"]))
+            except ApiError as refused:
+                error = str(refused)
+            except BROKEN as broken:
+                error = repr(broken)
+                if wire:
+                    wire.close()
+                wire = None
+            self.answers.append((asked, time.monotonic(), error))
+            if error:
+                time.sleep(0.02)
+
+
+class Load:
+    def __init__(self, ports):
+        self.ports = ports
+        self.histories = {}
+        self.stopping = threading.Event()
+        self.writers = []
+
+    def create_stream(self, name, shards):
+        wire = Wire(self.ports[0])
+        wire.call("CreateStream", StreamName=name, ShardCount=shards)
+        wait_active(wire, name)
+        for port in self.ports[1:]:
+            wait_known(port, name)
+        self.histories[name] = history.History()
+        wire.close()
+
+    def start(self, name):
+        """One writer for each shard of the stream, each through a front end of its own."""
+        wire = Wire(self.ports[0])
+        for shard in list_shards(wire, name):
+            number = len(self.writers)
+            writer = Writer(self, number, self.ports[number % len(self.ports)], name, shard["ShardId"],
+                            shard["HashKeyRange"]["StartingHashKey"])
+            self.writers.append(writer)
+            writer.start()
+        wire.close()
+
+    def stop(self):
+        self.stopping.set()
+        for writer in self.writers:
+            writer.join(40)
+
+    def of(self, stream):
+        return [writer for writer in self.writers if writer.stream == stream]
+
+    def errors(self, stream=None, since=0.0):
+        return [error for writer in self.writers if stream in (None, writer.stream)
+                for asked, _, error in writer.answers if error and asked >= since]
+
+    def acknowledged(self, since=0.0):
+        return sum(1 for writer in self.writers for asked, _, error in writer.answers if not error and asked >= since)
+
+    def longest_gap(self, since):
+        """The longest time that any shard went without an acknowledged write, from `since` on."""
+        gaps = [0.0]
+        for writer in self.writers:
+            good = [since] + [answered for _, answered, error in writer.answers if not error and answered >= since]
+            gaps += [later - earlier for earlier, later in zip(good, good[1:])]
+            gaps.append(max(0.0, writer.answers[-1][1] - good[-1]) if writer.answers else 0.0)
+        return max(gaps)
+
+    def check(self):
+        """Every acknowledged record is there, once, in order, with its bytes. Returns how many; raises on a broken promise."""
+        count = 0
+        for stream, past in self.histories.items():
+            wire = PatientWire(self.ports[0], timeout_s=30)
+            found = read_everything(wire, stream, list_shards(wire, stream))
+            wire.close()
+            problems = history.violations(past, found)
+            assert not problems, "\n".join(problems[:20])
+            count += len(past.acknowledged)
+        return count
+
+
+def wait_known(port, stream, seconds=10):
+    wire = Wire(port)
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            wire.call("DescribeStreamSummary", StreamName=stream)
+            wire.close()
+            return
+        except ApiError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.1)

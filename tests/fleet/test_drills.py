@@ -1,0 +1,176 @@
+"""Bad days of a fleet, each on a real cluster of this machine (scripts/cluster/cluster.py) under load.
+
+A time fails a drill only past three times its bound: the machine may be busy.
+"""
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts" / "cluster"))
+
+from cluster import Cluster, wait_for  # noqa: E402
+from fleet_load import Load  # noqa: E402
+
+WRITABLE_AGAIN_S = 5.0
+PATIENCE = 3
+FRONT_ENDS = 3
+BASE_PORT = 13500
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    for program in ("etcd", "ceph-osd", "ceph-mon"):
+        if shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin") is None:
+            pytest.skip(f"{program} is not installed")
+    made = Cluster(tempfile.mkdtemp(prefix="weir-fleet-"), BASE_PORT)
+    try:
+        made.up(front_ends=FRONT_ENDS)
+        yield made
+    finally:
+        made.down()
+
+
+@pytest.fixture
+def load(cluster, request):
+    """Writers on two streams, which lie in two cells; what they wrote is checked at the end."""
+    made = Load([cluster.front_end_port(index) for index in range(FRONT_ENDS)])
+    name = request.node.name.removeprefix("test_")[:60]
+    for half in ("a", "b"):
+        made.create_stream(f"{name}-{half}", 4)
+    for half in ("a", "b"):
+        made.start(f"{name}-{half}")
+    time.sleep(1.0)
+    yield made
+    made.stop()
+    print(f"\n{name}: {made.check()} acknowledged records are there, once, in order; {len(made.errors())} attempts failed")
+
+
+def settle(cluster):
+    """Every lane has an owner again and every node is back."""
+    def whole():
+        status = cluster.admin("status").stdout
+        return status.count('"state":"alive"') == 4
+    wait_for("all nodes to be back", whole)
+
+
+def test_a_killed_nodes_lanes_are_writable_again(cluster, load):
+    assert not load.errors()
+    killed = time.monotonic()
+    cluster.kill("node-0-0")
+    time.sleep(12)
+    gap = load.longest_gap(killed)
+    print(f"\nlongest time without a write: {gap:.2f} s (bound {WRITABLE_AGAIN_S} s)")
+    cluster.start_node(0, 0)
+    settle(cluster)
+    assert gap < WRITABLE_AGAIN_S * PATIENCE
+
+
+def test_a_stopped_node_that_wakes_up_acknowledges_nothing(cluster, load):
+    cluster.send("node-1-0", signal.SIGSTOP)
+    time.sleep(12)
+    cluster.send("node-1-0", signal.SIGCONT)
+    woken = time.monotonic()
+    time.sleep(3)
+    assert load.acknowledged(since=woken) > 0
+    settle(cluster)
+    # That nothing was acknowledged by two owners is what the check of the records shows.
+
+
+def test_killing_one_osd_and_then_all_of_ceph_loses_nothing(cluster, load):
+    ceph = [ROOT / "scripts" / "cluster" / "ceph.sh"]
+    folder = cluster.folder / "ceph"
+    subprocess.run([*ceph, "kill-osd", folder, "0"], check=True)
+    time.sleep(4)
+    subprocess.run([*ceph, "start-osd", folder, "0"], check=True)
+    time.sleep(2)
+    subprocess.run([*ceph, "kill-all", folder], check=True)
+    subprocess.run([*ceph, "start-all", folder], check=True, stdout=subprocess.DEVNULL)
+    back = time.monotonic()
+    time.sleep(WRITABLE_AGAIN_S * 2)
+    gap = load.longest_gap(back)
+    print(f"\nlongest time without a write after Ceph was back: {gap:.2f} s (bound {WRITABLE_AGAIN_S} s)")
+    assert gap < WRITABLE_AGAIN_S * PATIENCE
+
+
+def test_with_the_control_plane_gone_data_flows_on(cluster, load):
+    assert not load.errors()
+    gone = time.monotonic()
+    for name in ("directory-0", "directory-1", "etcd"):
+        cluster.kill(name)
+    time.sleep(20)
+    cluster.send("frontend-2", signal.SIGTERM)
+    cluster.wait_gone("frontend-2")
+    failed_with_it = {writer.port for writer in load.writers if writer.port == cluster.front_end_port(2)}
+    cluster.start_front_end(2)
+    wait_for("the front end, from its saved map", lambda: cluster.ready(cluster.front_end_port(2)))
+    time.sleep(10)
+    others = [error for writer in load.writers if writer.port not in failed_with_it
+              for asked, _, error in writer.answers if error and asked >= gone]
+    assert not others, others[:5]
+    assert load.acknowledged(since=time.monotonic() - 5) > 0
+    cluster.start_etcd()
+    for index in range(2):
+        cluster.start_directory(index)
+    settle(cluster)
+
+
+def test_a_cell_that_is_down_takes_no_other_cells_streams_with_it(cluster, load):
+    down = time.monotonic()
+    for index in range(2):
+        cluster.kill(f"node-1-{index}")
+    time.sleep(8)
+    streams = {stream: len(load.errors(stream, since=down)) for stream in load.histories}
+    for index in range(2):
+        cluster.start_node(1, index)
+    settle(cluster)
+    time.sleep(5)
+    print(f"\nfailed attempts by stream: {streams}")
+    assert min(streams.values()) == 0, streams
+    assert max(streams.values()) > 0, streams
+
+
+def threads_and_descriptors(pid):
+    return len(os.listdir(f"/proc/{pid}/task")), len(os.listdir(f"/proc/{pid}/fd"))
+
+
+def test_growing_the_fleet_of_front_ends_costs_none_of_them_a_thread(cluster, load):
+    """The drill of 2020: the fleet grows, and what each process holds stays the same to the unit."""
+    first = cluster.pid("frontend-0")
+    before = threads_and_descriptors(first)
+    more = range(FRONT_ENDS, 12)
+    try:
+        for index in more:
+            cluster.start_front_end(index)
+        for index in more:
+            wait_for(f"frontend-{index}", lambda i=index: cluster.ready(cluster.front_end_port(i)))
+        time.sleep(2)
+        after = threads_and_descriptors(first)
+    finally:
+        for index in more:
+            cluster.send(f"frontend-{index}", signal.SIGTERM)
+        for index in more:
+            cluster.wait_gone(f"frontend-{index}")
+    print(f"\nthreads and descriptors of a front end: {before} beside {FRONT_ENDS}, {after} beside 12")
+    assert before == after
+    assert not load.errors()
+
+
+def test_no_front_end_talks_to_another(cluster, load):
+    """Connections of the process go to directories and nodes, or come from clients, and nowhere else."""
+    others = {cluster.front_end_port(index) for index in range(FRONT_ENDS)}
+    ours = subprocess.run(["ss", "-tnpH", "state", "established"], capture_output=True, text=True, check=True).stdout
+    for index in range(FRONT_ENDS):
+        pid, port = cluster.pid(f"frontend-{index}"), cluster.front_end_port(index)
+        for line in ours.splitlines():
+            if f"pid={pid}," not in line:
+                continue
+            local, peer = (int(word.rsplit(":", 1)[1]) for word in line.split()[2:4])
+            assert local == port or peer not in others, line
