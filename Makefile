@@ -73,6 +73,19 @@ fuzz: install-test ## Every fuzz target for SECONDS=60
 checks: install-test ## Layers, banned calls, sizes, words, generated documents
 	@scripts/run-tests.py checks
 
+.PHONY: test-fleet
+test-fleet: install-test ## The drills: bad days of a whole fleet on this machine
+	@scripts/run-tests.py fleet
+
+.PHONY: cluster
+cluster: build ## A fleet on this machine: etcd, Ceph, 2 directories, 2 cells of 2 nodes, 3 front ends
+	@scripts/install-dependencies.sh dependencies test-dependencies
+	@scripts/cluster/cluster.py up $(ARGS)
+
+.PHONY: cluster-down
+cluster-down: ## Ends it and removes every trace
+	@scripts/cluster/cluster.py down
+
 .PHONY: bench
 bench: build ## Weir beside kinesalite, kinesis-local, Redis and nginx; writes docs/performance.md (QUICK=1: short)
 	@scripts/install-dependencies.sh dependencies test-dependencies bench-dependencies

@@ -20,7 +20,7 @@ class Http2ClientConnection;
 //
 // While requests are in flight, a server from which nothing has come for half of options.silence_max is sent a PING,
 // and one from which nothing has come for all of it counts as lost; a write that takes longer does, too. Time in which
-// this process stood still itself does not count.
+// this process stood still itself is no silence.
 class Http2Client {
  public:
   // options.tls, where there is one, offers "h2".
