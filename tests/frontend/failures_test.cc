@@ -147,7 +147,7 @@ TEST(Failures, AStreamThatGoesUnderAPutIsNotFound) {
       for (std::uint32_t i = 0; i < 8; ++i) {
         putters.spawn(put_until_gone({.server = server, .core = i % 2}, i < 4, stored));
       }
-      co_await server.home().sleep_for(milliseconds(20));
+      co_await server.home().sleep_for(milliseconds(40));
       co_await client.expect("DeleteStream", {{"StreamName", "s"}});
       co_await putters.wait();
       EXPECT_GT(stored, 8U) << "some before it went";
