@@ -18,19 +18,22 @@ using directory::FleetOutcome;
 constexpr seconds answer_time_max{5};
 constexpr int hints_followed_max = 3;
 
-// Asks the directories in turn until one answers; goes to the leader that one names when `for_leader`.
+// Asks the directories in turn, and goes to the leader that one names for what only the leader does.
 class DirectoryCaller {
  public:
   DirectoryCaller(env::Core& core, FleetLink link, std::vector<env::Endpoint> directories)
       : core_(core), connect_(link.connect_to_directories()), directories_(std::move(directories)) {}
 
-  env::Task<Result<std::string>> ask_any(std::string_view path, std::string body) {
-    Result<std::string> answer = fail(ErrorCode::unavailable, "no directory");
+  // The leader's answer, which tells of nodes; without a leader, what any directory knows.
+  env::Task<Result<std::string>> ask_for_status() {
+    Result<std::string> best = fail(ErrorCode::unavailable, "no directory answers");
     for (const env::Endpoint& endpoint : directories_) {
-      answer = co_await ask(endpoint, path, body);
-      if (answer) co_return answer;
+      auto answer = co_await ask(endpoint, directory::status_path, {});
+      const bool leads = answer && answer->find("\"nodes\":") != std::string::npos;
+      if (answer || !best) best = std::move(answer);
+      if (leads) break;
     }
-    co_return answer;
+    co_return best;
   }
 
   env::Task<Result<void>> tell_leader(std::string_view path, std::string body) {
@@ -80,7 +83,7 @@ env::Task<Result<void>> run_command(env::Core& core, const AdminOptions& options
   WEIR_CO_TRY(std::vector<env::Endpoint> directories, parse_endpoints("--directories", options.directories));
   DirectoryCaller caller(core, std::move(link), std::move(directories));
   if (options.command == AdminCommand::status) {
-    WEIR_CO_TRY(const std::string status, co_await caller.ask_any(directory::status_path, {}));
+    WEIR_CO_TRY(const std::string status, co_await caller.ask_for_status());
     std::printf("%s\n", status.c_str());
     co_return Result<void>{};
   }
