@@ -12,7 +12,7 @@ env::Endpoint endpoint_of(const directory::LaneOwner& owner) { return {.address 
 
 }  // namespace
 
-NodeRouter::NodeRouter(env::Core& core, const ConnectToNode& connect, const RemoteCellSettings& settings,
+NodeRouter::NodeRouter(env::Core& core, const net::ConnectToPeer& connect, const RemoteCellSettings& settings,
                        RemoteCellMetrics& metrics)
     : core_(core), connect_(connect), settings_(settings), metrics_(metrics), changed_(core), idle_(core) {}
 

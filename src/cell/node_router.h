@@ -16,20 +16,20 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/time.h"
-#include "cell/node_connection.h"
 #include "cell/remote_cell_settings.h"
 #include "cell/rpc.h"
 #include "directory/shard_map.h"
 #include "env/core.h"
 #include "env/event.h"
 #include "env/task.h"
+#include "net/rpc_connection.h"
 
 namespace weir::cell {
 
 class NodeRouter {
  public:
   // What is passed by reference outlives the router.
-  NodeRouter(env::Core& core, const ConnectToNode& connect, const RemoteCellSettings& settings,
+  NodeRouter(env::Core& core, const net::ConnectToPeer& connect, const RemoteCellSettings& settings,
              RemoteCellMetrics& metrics);
   NodeRouter(const NodeRouter&) = delete;
   NodeRouter& operator=(const NodeRouter&) = delete;
@@ -55,7 +55,7 @@ class NodeRouter {
 
  private:
   struct Node {
-    std::unique_ptr<NodeConnection> connection;
+    std::unique_ptr<net::RpcConnection> connection;
     std::uint64_t in_flight = 0;
     bool is_owner = true;  // of a lane; when not, it goes with its last call
   };
@@ -98,7 +98,7 @@ class NodeRouter {
   [[nodiscard]] static LaneRefusal refusal_of(const SendError& error);
 
   env::Core& core_;
-  const ConnectToNode& connect_;
+  const net::ConnectToPeer& connect_;
   const RemoteCellSettings& settings_;
   RemoteCellMetrics& metrics_;
   directory::ShardMapPointer map_;

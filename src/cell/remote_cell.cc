@@ -49,7 +49,7 @@ class RemoteCell::ReadGuard {
   bool has_place_ = false;
 };
 
-RemoteCell::RemoteCell(env::Runtime& runtime, env::Core& home, ConnectToNode connect,
+RemoteCell::RemoteCell(env::Runtime& runtime, env::Core& home, net::ConnectToPeer connect,
                        const RemoteCellSettings& settings, RemoteCellMetrics& metrics)
     : home_(home), connect_(std::move(connect)), settings_(settings), metrics_(metrics) {
   for (std::uint32_t i = 0; i < runtime.core_count(); ++i) {

@@ -15,13 +15,13 @@
 #include "base/result.h"
 #include "cell/append_gatherer.h"
 #include "cell/cell_client.h"
-#include "cell/node_connection.h"
 #include "cell/node_router.h"
 #include "cell/remote_cell_settings.h"
 #include "directory/directory.h"
 #include "env/core.h"
 #include "env/runtime.h"
 #include "env/task.h"
+#include "net/rpc_connection.h"
 
 namespace weir::cell {
 
@@ -29,7 +29,7 @@ class RemoteCell final : public CellClient, public directory::MapListener, publi
  public:
   // Knows no owner before the first apply(). `home` is a core of `runtime`; what is passed by reference outlives the
   // cell.
-  RemoteCell(env::Runtime& runtime, env::Core& home, ConnectToNode connect, const RemoteCellSettings& settings,
+  RemoteCell(env::Runtime& runtime, env::Core& home, net::ConnectToPeer connect, const RemoteCellSettings& settings,
              RemoteCellMetrics& metrics);
   ~RemoteCell() override;  // after stop()
 
@@ -53,7 +53,8 @@ class RemoteCell final : public CellClient, public directory::MapListener, publi
 
  private:
   struct PerCore {
-    PerCore(env::Core& on, const ConnectToNode& connect, const RemoteCellSettings& settings, RemoteCellMetrics& metrics)
+    PerCore(env::Core& on, const net::ConnectToPeer& connect, const RemoteCellSettings& settings,
+            RemoteCellMetrics& metrics)
         : core(on), router(on, connect, settings, metrics), appends(on, router, settings, metrics) {}
     env::Core& core;
     NodeRouter router;
@@ -68,7 +69,7 @@ class RemoteCell final : public CellClient, public directory::MapListener, publi
   }
 
   env::Core& home_;
-  const ConnectToNode connect_;
+  const net::ConnectToPeer connect_;
   const RemoteCellSettings& settings_;
   RemoteCellMetrics& metrics_;
   std::vector<std::unique_ptr<PerCore>> cores_;  // by index

@@ -1,5 +1,5 @@
-// `weir admin`: asks and tells the directory fleet. It shows a certificate of the fleet's authority, as every process of
-// the fleet does, and depends on nothing that serves records.
+// `weir admin`: asks and tells the directory fleet. It shows a certificate of the fleet's authority, as every process
+// of the fleet does, and depends on nothing that serves records.
 #include <cstdio>
 
 #include "base/log.h"
@@ -69,7 +69,7 @@ class DirectoryCaller {
   }
 
   env::Core& core_;
-  directory::ConnectToDirectory connect_;
+  net::ConnectToPeer connect_;
   std::vector<env::Endpoint> directories_;
 };
 

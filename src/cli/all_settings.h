@@ -9,6 +9,7 @@
 #include "cell/settings.h"
 #include "cli/roles/fleet_settings.h"
 #include "cli/server_settings.h"
+#include "directory/map_metrics.h"
 #include "directory/metrics.h"
 #include "directory/settings.h"
 #include "frontend/metrics.h"
@@ -46,13 +47,23 @@ struct AllSettings {
 // `lanes` of the cell, each with metrics of its own.
 struct AllMetrics {
   explicit AllMetrics(MetricsRegistry& registry, std::uint32_t lanes = 1)
-      : net(registry), frontend(registry), cell(registry, lanes), journal(registry), directory(registry) {}
+      : net(registry),
+        frontend(registry),
+        cell(registry, lanes),
+        journal(registry),
+        directory(registry),
+        remote_cell(registry),
+        cell_rpc(registry),
+        map(registry) {}
 
   net::HttpMetrics net;
   frontend::FrontEndMetrics frontend;
   cell::CellMetrics cell;
   journal::JournalMetrics journal;
   directory::DirectoryMetrics directory;
+  cell::RemoteCellMetrics remote_cell;
+  cell::CellRpcMetrics cell_rpc;
+  directory::MapMetrics map;
 };
 
 }  // namespace weir::cli

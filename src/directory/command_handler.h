@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "directory/command_codec.h"
 #include "directory/directory.h"
+#include "directory/rpc_paths.h"
 #include "env/core.h"
 #include "env/event.h"
 #include "env/network.h"

@@ -1,4 +1,5 @@
 #include "directory/map_follower.h"
+#include "directory/rpc_paths.h"
 
 #include <algorithm>
 #include <utility>
@@ -14,7 +15,7 @@ constexpr std::size_t decoded_inline_bytes_max = 64 * kibibyte;  // more is deco
 constexpr std::size_t error_bytes_max = 512;
 constexpr Duration hasty_answer = milliseconds(100);
 
-env::Task<void> stop_connection(std::unique_ptr<RpcConnection> connection) { co_await connection->stop(); }
+env::Task<void> stop_connection(std::unique_ptr<net::RpcConnection> connection) { co_await connection->stop(); }
 
 std::string text_of(MapId id) { return std::to_string(id.term) + "." + std::to_string(id.version); }
 
@@ -30,7 +31,7 @@ std::string_view to_string(FollowState state) noexcept {
   return "no map yet";
 }
 
-MapFollower::MapFollower(env::Core& home, ConnectToDirectory connect, MapFollowerOptions options, MapMetrics& metrics)
+MapFollower::MapFollower(env::Core& home, net::ConnectToPeer connect, MapFollowerOptions options, MapMetrics& metrics)
     : home_(home),
       connect_(std::move(connect)),
       options_(std::move(options)),

@@ -21,10 +21,10 @@
 #include "directory/map_listener.h"
 #include "directory/map_metrics.h"
 #include "directory/map_slice.h"
-#include "directory/rpc_connection.h"
 #include "env/core.h"
 #include "env/event.h"
 #include "env/task_group.h"
+#include "net/rpc_connection.h"
 
 namespace weir::directory {
 
@@ -63,7 +63,7 @@ struct FollowerStatus {
 
 class MapFollower {
  public:
-  MapFollower(env::Core& home, ConnectToDirectory connect, MapFollowerOptions options, MapMetrics& metrics);
+  MapFollower(env::Core& home, net::ConnectToPeer connect, MapFollowerOptions options, MapMetrics& metrics);
   MapFollower(const MapFollower&) = delete;
   MapFollower& operator=(const MapFollower&) = delete;
   ~MapFollower();  // after stop(), if start() was called
@@ -103,7 +103,7 @@ class MapFollower {
   [[nodiscard]] MonotonicTime next_save() const;
 
   env::Core& home_;
-  ConnectToDirectory connect_;
+  net::ConnectToPeer connect_;
   const MapFollowerOptions options_;
   MapMetrics& metrics_;
   std::vector<MapListener*> listeners_;
@@ -114,7 +114,7 @@ class MapFollower {
   MonotonicTime confirmed_;            // when the map was the newest, as far as the directory knew
   bool snapshot_only_ = false;
 
-  std::unique_ptr<RpcConnection> connection_;
+  std::unique_ptr<net::RpcConnection> connection_;
   env::Endpoint directory_;  // of the connection
   std::uint64_t turn_ = 0;   // which directory is next
   std::uint64_t failures_ = 0;

@@ -23,6 +23,7 @@
 #include "directory/map_history.h"
 #include "directory/map_listener.h"
 #include "directory/map_metrics.h"
+#include "directory/rpc_paths.h"
 #include "env/core.h"
 #include "env/event.h"
 #include "env/task_group.h"

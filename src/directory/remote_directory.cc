@@ -1,4 +1,5 @@
 #include "directory/remote_directory.h"
+#include "directory/rpc_paths.h"
 
 #include <algorithm>
 #include <deque>
@@ -40,7 +41,7 @@ class Candidates {
 
 }  // namespace
 
-RemoteDirectory::RemoteDirectory(std::uint32_t core_count, ConnectToDirectory connect, RemoteDirectoryOptions options)
+RemoteDirectory::RemoteDirectory(std::uint32_t core_count, net::ConnectToPeer connect, RemoteDirectoryOptions options)
     : connect_(std::move(connect)), options_(std::move(options)), cores_(core_count) {
   WEIR_ASSERT(options_.directories.size() < peers_max);
 }
@@ -104,7 +105,7 @@ env::Task<CommandResult> RemoteDirectory::ask_around(env::Core& caller, PerCore&
   Candidates candidates(options_.directories, mine.leader);
   std::string last = "no directory is known";
   while (const auto endpoint = candidates.next()) {
-    RpcConnection* const connection = mine.stopping ? nullptr : connection_to(caller, mine, *endpoint);
+    net::RpcConnection* const connection = mine.stopping ? nullptr : connection_to(caller, mine, *endpoint);
     if (connection == nullptr) break;
     const auto response = co_await connection->send(command_path, request, deadline);
     if (!response && response.error().code == ErrorCode::unavailable) {
@@ -144,7 +145,8 @@ env::Task<CommandResult> RemoteDirectory::finish(env::Core& caller, std::uint64_
   co_return CommandResult{};
 }
 
-RpcConnection* RemoteDirectory::connection_to(env::Core& caller, PerCore& mine, const env::Endpoint& endpoint) const {
+net::RpcConnection* RemoteDirectory::connection_to(env::Core& caller, PerCore& mine,
+                                                   const env::Endpoint& endpoint) const {
   const auto found = std::ranges::find(mine.peers, endpoint, &Peer::endpoint);
   if (found != mine.peers.end()) return found->connection.get();
   if (mine.peers.size() >= peers_max) return nullptr;

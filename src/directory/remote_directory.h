@@ -16,8 +16,8 @@
 
 #include "directory/command_codec.h"
 #include "directory/directory_client.h"
-#include "directory/rpc_connection.h"
 #include "env/event.h"
+#include "net/rpc_connection.h"
 
 namespace weir::directory {
 
@@ -33,7 +33,7 @@ struct RemoteDirectoryOptions {
 class RemoteDirectory final : public DirectoryClient {
  public:
   // `core_count`: of the runtime whose cores call.
-  RemoteDirectory(std::uint32_t core_count, ConnectToDirectory connect, RemoteDirectoryOptions options);
+  RemoteDirectory(std::uint32_t core_count, net::ConnectToPeer connect, RemoteDirectoryOptions options);
   ~RemoteDirectory() override;  // after stop() on each core that called
 
   [[nodiscard]] env::Task<CommandResult> create_stream(env::Core& caller, CreateStreamCommand command) override;
@@ -57,7 +57,7 @@ class RemoteDirectory final : public DirectoryClient {
  private:
   struct Peer {
     env::Endpoint endpoint;
-    std::unique_ptr<RpcConnection> connection;
+    std::unique_ptr<net::RpcConnection> connection;
   };
   // What one core has to itself.
   struct PerCore {
@@ -72,9 +72,10 @@ class RemoteDirectory final : public DirectoryClient {
   [[nodiscard]] env::Task<CommandResult> ask_around(env::Core& caller, PerCore& mine, const std::string& request);
   [[nodiscard]] env::Task<CommandResult> finish(env::Core& caller, std::uint64_t map_version);
   // Null when there are too many peers.
-  [[nodiscard]] RpcConnection* connection_to(env::Core& caller, PerCore& mine, const env::Endpoint& endpoint) const;
+  [[nodiscard]] net::RpcConnection* connection_to(env::Core& caller, PerCore& mine,
+                                                  const env::Endpoint& endpoint) const;
 
-  ConnectToDirectory connect_;
+  net::ConnectToPeer connect_;
   const RemoteDirectoryOptions options_;
   std::vector<PerCore> cores_;
 };

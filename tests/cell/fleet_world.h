@@ -128,7 +128,7 @@ class Fleet {
         std::initializer_list<std::pair<std::string_view, std::string_view>> values = {})
       : simulation_(simulation), segments_(seed), book_(std::move(lanes)) {
     for (const auto& [name, value] : values) must(registry_.set(name, value));
-    cell_ = std::make_unique<RemoteCell>(simulation, home(), connect_over_http2({}), settings_, metrics_);
+    cell_ = std::make_unique<RemoteCell>(simulation, home(), net::connect_by_http2({}), settings_, metrics_);
     book_.publish();
   }
 

@@ -28,7 +28,7 @@ struct Nodes {
   std::function<env::Task<Response>(env::Core&, Received)> serve;
   std::uint64_t open_connections = 0;
 
-  [[nodiscard]] ConnectToNode connector();
+  [[nodiscard]] net::ConnectToPeer connector();
   [[nodiscard]] std::vector<std::string> addresses() const {
     std::vector<std::string> all;
     for (const Received& request : received) all.push_back(request.address);
@@ -36,7 +36,7 @@ struct Nodes {
   }
 };
 
-class ScriptedConnection final : public NodeConnection {
+class ScriptedConnection final : public net::RpcConnection {
  public:
   ScriptedConnection(env::Core& core, Nodes& nodes, std::string address)
       : core_(core), nodes_(nodes), address_(std::move(address)), closed_(core) {
@@ -80,7 +80,7 @@ class ScriptedConnection final : public NodeConnection {
   bool is_closed_ = false;
 };
 
-ConnectToNode Nodes::connector() {
+net::ConnectToPeer Nodes::connector() {
   return [this](env::Core& core, const env::Endpoint& endpoint) {
     return std::make_unique<ScriptedConnection>(core, *this, endpoint.address);
   };

@@ -40,7 +40,7 @@ env::Task<void> MapWorld::start_directory(std::size_t leader) {
   directory.handler = std::make_unique<FollowHandler>(core, *directory.source);
   if (number != leader) {
     directory.follower = std::make_unique<MapFollower>(
-        core, connect_by_http2({}),
+        core, net::connect_by_http2({}),
         MapFollowerOptions{.name = "directory-" + std::to_string(number),
                            .kind = FollowerKind::directory,
                            .slice = {},
@@ -86,7 +86,7 @@ MapWorld::Follower& MapWorld::add_follower(FollowerKind kind, MapSlice slice, en
     for (std::size_t i = 0; i < directories.size(); ++i) endpoints.push_back(endpoint(i));
     return endpoints;
   };
-  follower.follower = std::make_unique<MapFollower>(follower.machine->core(0), connect_by_http2({}),
+  follower.follower = std::make_unique<MapFollower>(follower.machine->core(0), net::connect_by_http2({}),
                                                     MapFollowerOptions{.name = name,
                                                                        .kind = kind,
                                                                        .slice = std::move(slice),

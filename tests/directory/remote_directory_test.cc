@@ -98,7 +98,8 @@ struct RemoteWorld {
   }
   void connect(std::vector<env::Endpoint> directories) {
     remote = std::make_unique<RemoteDirectory>(
-        2, connect_by_http2({}), RemoteDirectoryOptions{.directories = std::move(directories), .wait_for_map = wait});
+        2, net::connect_by_http2({}),
+        RemoteDirectoryOptions{.directories = std::move(directories), .wait_for_map = wait});
   }
 
   env::Simulation& simulation;

@@ -41,13 +41,14 @@ env::Task<Result<void>> CellRole::start() {
       context_.runtime, context_.core,
       cell::LaneAccess{.claim_epoch = [this](LaneId lane) { return agent_->claim(lane); },
                        .open_store = std::move(open_store)},
-      cell_context_,
-      cell::NodeCellOptions{.cell = cell_number(), .on_fenced = [](LaneId lane, Epoch epoch) {
-                              log_warning("node", "a lane has another owner now; this node serves it no more",
-                                          {{"lane", lane.value}, {"epoch", epoch.value}});
-                            }});
+      cell_context_, cell::NodeCellOptions{.cell = cell_number(), .on_fenced = [](LaneId lane, Epoch epoch) {
+                                             log_warning("node",
+                                                         "a lane has another owner now; this node serves it no more",
+                                                         {{"lane", lane.value}, {"epoch", epoch.value}});
+                                           }});
   make_follower();
-  if (const auto saved = co_await follower_->start_from_saved_map(); !saved && saved.error().code != ErrorCode::not_found) {
+  if (const auto saved = co_await follower_->start_from_saved_map();
+      !saved && saved.error().code != ErrorCode::not_found) {
     log_warning("node", "the saved map is of no use", {{"reason", saved.error().message}});
   }
   WEIR_CO_CHECK(co_await open_port());
@@ -80,14 +81,15 @@ env::Task<Result<cell::OpenStore>> CellRole::open_engine() {
   auto cluster = co_await journal::RadosCluster::connect(context_.core, std::move(options));
   if (!cluster) co_return fail_while("connecting to Ceph", std::move(cluster.error()));
   cluster_ = std::move(*cluster);
-  co_return [pool = cluster_.get(), name = "cell-" + std::to_string(cell_number())](
-                env::Core& core, LaneId lane, Epoch epoch) -> env::Task<Result<std::unique_ptr<journal::SegmentStore>>> {
-    journal::RadosSegmentStoreOptions store;
-    store.cell_name = name;
-    store.lane = lane;
-    store.epoch = epoch;
-    return journal::open_rados_segment_store(core, *pool, std::move(store));
-  };
+  co_return
+      [pool = cluster_.get(), name = "cell-" + std::to_string(cell_number())](
+          env::Core& core, LaneId lane, Epoch epoch) -> env::Task<Result<std::unique_ptr<journal::SegmentStore>>> {
+        journal::RadosSegmentStoreOptions store;
+        store.cell_name = name;
+        store.lane = lane;
+        store.epoch = epoch;
+        return journal::open_rados_segment_store(core, *pool, std::move(store));
+      };
 }
 
 Result<void> CellRole::make_agent() {
@@ -111,7 +113,7 @@ env::Task<Result<std::string>> CellRole::ask(env::Endpoint directory, std::strin
     connections_.emplace_back(directory, link_.connect_to_directories()(context_.core, directory));
     known = std::prev(connections_.end());
   }
-  directory::RpcConnection& connection = *known->second;
+  net::RpcConnection& connection = *known->second;
   auto answer = co_await connection.send(path, std::move(body), deadline);
   if (!answer) co_return fail_while("asking the directory at " + env::to_string(directory), std::move(answer.error()));
   if (answer->status != 200) {

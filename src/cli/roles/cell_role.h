@@ -32,9 +32,7 @@ class CellRole final : public Role {
   [[nodiscard]] env::Task<Result<void>> open_port();
   [[nodiscard]] env::Task<Result<std::string>> ask(env::Endpoint directory, std::string_view path, std::string body,
                                                    MonotonicTime deadline);
-  [[nodiscard]] std::uint32_t cell_number() const noexcept {
-    return static_cast<std::uint32_t>(settings_.cell.get());
-  }
+  [[nodiscard]] std::uint32_t cell_number() const noexcept { return static_cast<std::uint32_t>(settings_.cell.get()); }
 
   const ProcessContext context_;
   const FleetSettings& settings_;
@@ -47,7 +45,7 @@ class CellRole final : public Role {
   const cell::CellContext cell_context_;
   FleetLink link_;
   std::vector<env::Endpoint> directories_;
-  std::vector<std::pair<env::Endpoint, std::unique_ptr<directory::RpcConnection>>> connections_;  // to directories
+  std::vector<std::pair<env::Endpoint, std::unique_ptr<net::RpcConnection>>> connections_;  // to directories
   std::unique_ptr<journal::RadosCluster> cluster_;
   std::unique_ptr<cell::NodeAgent> agent_;
   std::unique_ptr<cell::NodeCell> node_;

@@ -1,7 +1,8 @@
 #include "cli/roles/directory_rpc.h"
 
 #include "base/bytes.h"
-#include "directory/rpc_connection.h"
+#include "directory/rpc_paths.h"
+#include "net/rpc_connection.h"
 
 namespace weir::cli {
 namespace {
@@ -14,7 +15,8 @@ net::HttpResponse respond(std::uint16_t status, std::string body) {
 }
 
 FleetReply refused(std::string reason) {
-  return {.outcome = FleetOutcome::refused, .leader = std::nullopt, .reason = std::move(reason), .lanes = {}, .epoch = {}};
+  return {
+      .outcome = FleetOutcome::refused, .leader = std::nullopt, .reason = std::move(reason), .lanes = {}, .epoch = {}};
 }
 
 FleetReply done() {
@@ -45,11 +47,10 @@ env::Task<net::HttpResponse> DirectoryRpc::answer_at_home(std::string_view path,
   if (path == directory::status_path) co_return respond(200, parts_.status());
   directory::FleetLeader* const leader = parts_.leading();
   if (leader == nullptr) {
-    co_return respond(200, directory::encode(FleetReply{.outcome = FleetOutcome::not_leader,
-                                                        .leader = parts_.leader(),
-                                                        .reason = {},
-                                                        .lanes = {},
-                                                        .epoch = {}}));
+    co_return respond(
+        200,
+        directory::encode(FleetReply{
+            .outcome = FleetOutcome::not_leader, .leader = parts_.leader(), .reason = {}, .lanes = {}, .epoch = {}}));
   }
   const FleetReply reply = co_await ask_leader(*leader, path, body);
   co_await parts_.home.enter();

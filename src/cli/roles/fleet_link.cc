@@ -11,7 +11,8 @@ constexpr std::uint64_t map_bytes_max = gibibyte;
 
 env::Task<Result<std::string>> read_pem(env::Core& core, std::string setting, std::string file) {
   if (file.empty()) {
-    co_return fail(ErrorCode::invalid_argument, setting + " is not set; `weir cert authority` and `weir cert issue` make it");
+    co_return fail(ErrorCode::invalid_argument,
+                   setting + " is not set; `weir cert authority` and `weir cert issue` make it");
   }
   auto pem = co_await env::read_whole_file(core.files(), file, pem_bytes_max);
   if (!pem) co_return fail_while("reading " + setting, std::move(pem.error()));
@@ -28,25 +29,25 @@ env::Task<Result<FleetLink>> FleetLink::load(env::Core& core, const FleetSetting
               co_await read_pem(core, "fleet.authority_file", settings.authority_file.get()));
   FleetLink link;
   WEIR_CO_TRY(link.server, net::TlsContext::server(certificate, key, authority));
-  WEIR_CO_TRY(link.client, net::TlsContext::client({.trusted_pem = authority,
-                                                    .protocols = {"h2"},
-                                                    .certificate_pem = certificate,
-                                                    .private_key_pem = key}));
+  WEIR_CO_TRY(
+      link.client,
+      net::TlsContext::client(
+          {.trusted_pem = authority, .protocols = {"h2"}, .certificate_pem = certificate, .private_key_pem = key}));
   co_return link;
 }
 
-directory::ConnectToDirectory FleetLink::connect_to_directories() const {
+net::ConnectToPeer FleetLink::connect_to_directories() const {
   net::HttpClientOptions options;
   options.tls = client;
   options.response_bytes_max = map_bytes_max;
   options.responses_bytes_max = map_bytes_max;
-  return directory::connect_by_http2(std::move(options));
+  return net::connect_by_http2(std::move(options));
 }
 
-cell::ConnectToNode FleetLink::connect_to_nodes() const {
+net::ConnectToPeer FleetLink::connect_to_nodes() const {
   net::HttpClientOptions options;
   options.tls = client;
-  return cell::connect_over_http2(std::move(options));
+  return net::connect_by_http2(std::move(options));
 }
 
 }  // namespace weir::cli

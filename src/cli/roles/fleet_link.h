@@ -6,11 +6,10 @@
 #include <string>
 
 #include "base/result.h"
-#include "cell/node_connection.h"
 #include "cli/roles/fleet_settings.h"
-#include "directory/rpc_connection.h"
 #include "env/core.h"
 #include "net/client.h"
+#include "net/rpc_connection.h"
 #include "net/tls.h"
 
 namespace weir::cli {
@@ -23,8 +22,8 @@ struct FleetLink {
   [[nodiscard]] static env::Task<Result<FleetLink>> load(env::Core& core, const FleetSettings& settings);
 
   // Any core.
-  [[nodiscard]] directory::ConnectToDirectory connect_to_directories() const;
-  [[nodiscard]] cell::ConnectToNode connect_to_nodes() const;
+  [[nodiscard]] net::ConnectToPeer connect_to_directories() const;
+  [[nodiscard]] net::ConnectToPeer connect_to_nodes() const;
 };
 
 }  // namespace weir::cli

@@ -1,18 +1,17 @@
-#include "directory/rpc_connection.h"
+#include "net/rpc_connection.h"
 
 #include <utility>
 
 #include "net/http2_client.h"
 
-namespace weir::directory {
+namespace weir::net {
 namespace {
 
 class Http2Connection final : public RpcConnection {
  public:
-  Http2Connection(env::Core& core, net::HttpClientOptions options) : client_(core, std::move(options)) {}
+  Http2Connection(env::Core& core, HttpClientOptions options) : client_(core, std::move(options)) {}
 
-  env::Task<Result<net::HttpClientResponse>> send(std::string_view path, std::string body,
-                                                  MonotonicTime deadline) override {
+  env::Task<Result<HttpClientResponse>> send(std::string_view path, std::string body, MonotonicTime deadline) override {
     return client_.send({.method = "POST",
                          .target = std::string(path),
                          .headers = {{"content-type", "application/x-protobuf"}},
@@ -23,17 +22,17 @@ class Http2Connection final : public RpcConnection {
   env::Task<void> stop() override { return client_.stop(); }
 
  private:
-  net::Http2Client client_;
+  Http2Client client_;
 };
 
 }  // namespace
 
-ConnectToDirectory connect_by_http2(net::HttpClientOptions options) {
+ConnectToPeer connect_by_http2(HttpClientOptions options) {
   return [options = std::move(options)](env::Core& core, const env::Endpoint& endpoint) {
-    net::HttpClientOptions mine = options;
+    HttpClientOptions mine = options;
     mine.endpoint = endpoint;
     return std::make_unique<Http2Connection>(core, std::move(mine));
   };
 }
 
-}  // namespace weir::directory
+}  // namespace weir::net
