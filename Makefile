@@ -77,6 +77,10 @@ checks: install-test ## Layers, banned calls, sizes, words, generated documents
 test-fleet: install-test ## The drills: bad days of a whole fleet on this machine
 	@scripts/run-tests.py fleet
 
+.PHONY: drill
+drill: build install-test ## One drill at its full length, with its figures: NAME=cold-start; without NAME: which there are
+	@build/clients/python/bin/python -m pytest -q -s -p no:cacheprovider tests/fleet --drill $(or $(NAME),list)
+
 .PHONY: cluster
 cluster: build ## A fleet on this machine: etcd, Ceph, 2 directories, 2 cells of 2 nodes, 3 front ends
 	@scripts/install-dependencies.sh dependencies test-dependencies

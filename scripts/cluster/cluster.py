@@ -151,6 +151,13 @@ class Cluster:
                                "--key", self.certificates / "operator-key.pem", "--authority",
                                self.certificates / "authority.pem", *map(str, words)], capture_output=True, text=True, check=False)
 
+    def status(self):
+        """What `weir admin status` shows, as the leader knows it; empty while no directory answers."""
+        try:
+            return json.loads(self.admin("status").stdout)
+        except ValueError:
+            return {}
+
     def define_cell(self, cell, lanes=4, shards_max=20_000):
         def tried():
             return self.admin("define-cell", cell, "--name", f"cell-{cell}", "--lanes", lanes, "--shards-max",

@@ -81,6 +81,11 @@ class Load:
         self.histories[name] = history.History()
         wire.close()
 
+    def delete_stream(self, name):
+        wire = Wire(self.ports[0])
+        wire.call("DeleteStream", StreamName=name)
+        wire.close()
+
     def start(self, name):
         """One writer for each shard of the stream, each through a front end of its own."""
         wire = Wire(self.ports[0])

@@ -3,76 +3,30 @@
 A time fails a drill only past three times its bound: the machine may be busy.
 """
 import os
-import shutil
 import signal
 import subprocess
-import sys
-import tempfile
 import time
-from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "scripts" / "cluster"))
-
-from cluster import Cluster, wait_for  # noqa: E402
-from fleet_load import Load  # noqa: E402
+from cluster import wait_for
+from drill import FRONT_ENDS, ROOT, settle
 
 WRITABLE_AGAIN_S = 5.0
-PATIENCE = 3
-FRONT_ENDS = 3
-BASE_PORT = 13500
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    for program in ("etcd", "ceph-osd", "ceph-mon"):
-        if shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin") is None:
-            pytest.skip(f"{program} is not installed")
-    made = Cluster(tempfile.mkdtemp(prefix="weir-fleet-"), BASE_PORT)
-    try:
-        made.up(front_ends=FRONT_ENDS)
-        yield made
-    finally:
-        made.down()
-
-
-@pytest.fixture
-def load(cluster, request):
-    """Writers on two streams, which lie in two cells; what they wrote is checked at the end."""
-    made = Load([cluster.front_end_port(index) for index in range(FRONT_ENDS)])
-    name = request.node.name.removeprefix("test_")[:60]
-    for half in ("a", "b"):
-        made.create_stream(f"{name}-{half}", 4)
-    for half in ("a", "b"):
-        made.start(f"{name}-{half}")
-    time.sleep(1.0)
-    yield made
-    made.stop()
-    print(f"\n{name}: {made.check()} acknowledged records are there, once, in order; {len(made.errors())} attempts failed")
-
-
-def settle(cluster):
-    """Every lane has an owner again and every node is back."""
-    def whole():
-        status = cluster.admin("status").stdout
-        return status.count('"state":"alive"') == 4
-    wait_for("all nodes to be back", whole)
-
-
-def test_a_killed_nodes_lanes_are_writable_again(cluster, load):
+@pytest.mark.drill("node-killed")
+def test_a_killed_nodes_lanes_are_writable_again(cluster, load, figures):
     assert not load.errors()
     killed = time.monotonic()
     cluster.kill("node-0-0")
     time.sleep(12)
     gap = load.longest_gap(killed)
-    print(f"\nlongest time without a write: {gap:.2f} s (bound {WRITABLE_AGAIN_S} s)")
     cluster.start_node(0, 0)
     settle(cluster)
-    assert gap < WRITABLE_AGAIN_S * PATIENCE
+    figures.time("longest time without a write", gap, WRITABLE_AGAIN_S)
 
 
+@pytest.mark.drill("node-stopped")
 def test_a_stopped_node_that_wakes_up_acknowledges_nothing(cluster, load):
     cluster.send("node-1-0", signal.SIGSTOP)
     time.sleep(12)
@@ -84,7 +38,8 @@ def test_a_stopped_node_that_wakes_up_acknowledges_nothing(cluster, load):
     # That nothing was acknowledged by two owners is what the check of the records shows.
 
 
-def test_killing_one_osd_and_then_all_of_ceph_loses_nothing(cluster, load):
+@pytest.mark.drill("ceph-killed")
+def test_killing_one_osd_and_then_all_of_ceph_loses_nothing(cluster, load, figures):
     ceph = [ROOT / "scripts" / "cluster" / "ceph.sh"]
     folder = cluster.folder / "ceph"
     subprocess.run([*ceph, "kill-osd", folder, "0"], check=True)
@@ -96,10 +51,10 @@ def test_killing_one_osd_and_then_all_of_ceph_loses_nothing(cluster, load):
     back = time.monotonic()
     time.sleep(WRITABLE_AGAIN_S * 2)
     gap = load.longest_gap(back)
-    print(f"\nlongest time without a write after Ceph was back: {gap:.2f} s (bound {WRITABLE_AGAIN_S} s)")
-    assert gap < WRITABLE_AGAIN_S * PATIENCE
+    figures.time("longest time without a write after Ceph was back", gap, WRITABLE_AGAIN_S)
 
 
+@pytest.mark.drill("control-plane-gone")
 def test_with_the_control_plane_gone_data_flows_on(cluster, load):
     assert not load.errors()
     gone = time.monotonic()
@@ -122,7 +77,8 @@ def test_with_the_control_plane_gone_data_flows_on(cluster, load):
     settle(cluster)
 
 
-def test_a_cell_that_is_down_takes_no_other_cells_streams_with_it(cluster, load):
+@pytest.mark.drill("cell-down")
+def test_a_cell_that_is_down_takes_no_other_cells_streams_with_it(cluster, load, figures):
     down = time.monotonic()
     for index in range(2):
         cluster.kill(f"node-1-{index}")
@@ -132,7 +88,8 @@ def test_a_cell_that_is_down_takes_no_other_cells_streams_with_it(cluster, load)
         cluster.start_node(1, index)
     settle(cluster)
     time.sleep(5)
-    print(f"\nfailed attempts by stream: {streams}")
+    figures.add("failed attempts on streams of the cell that is down", max(streams.values()))
+    figures.add("failed attempts on streams of the other cell", min(streams.values()), "0")
     assert min(streams.values()) == 0, streams
     assert max(streams.values()) > 0, streams
 
@@ -141,7 +98,8 @@ def threads_and_descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/task")), len(os.listdir(f"/proc/{pid}/fd"))
 
 
-def test_growing_the_fleet_of_front_ends_costs_none_of_them_a_thread(cluster, load):
+@pytest.mark.drill("2020")
+def test_growing_the_fleet_of_front_ends_costs_none_of_them_a_thread(cluster, load, figures):
     """The drill of 2020: the fleet grows, and what each process holds stays the same to the unit."""
     first = cluster.pid("frontend-0")
     before = threads_and_descriptors(first)
@@ -158,11 +116,13 @@ def test_growing_the_fleet_of_front_ends_costs_none_of_them_a_thread(cluster, lo
             cluster.send(f"frontend-{index}", signal.SIGTERM)
         for index in more:
             cluster.wait_gone(f"frontend-{index}")
-    print(f"\nthreads and descriptors of a front end: {before} beside {FRONT_ENDS}, {after} beside 12")
+    figures.add(f"threads and descriptors of a front end, one of {FRONT_ENDS}", before)
+    figures.add("threads and descriptors of a front end, one of 12", after, before)
     assert before == after
     assert not load.errors()
 
 
+@pytest.mark.drill("no-peers")
 def test_no_front_end_talks_to_another(cluster, load):
     """Connections of the process go to directories and nodes, or come from clients, and nowhere else."""
     others = {cluster.front_end_port(index) for index in range(FRONT_ENDS)}

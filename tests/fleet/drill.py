@@ -1,0 +1,91 @@
+"""What drills have in common: a cluster that is there when one asks for it, and figures that are kept."""
+import json
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "scripts" / "cluster"))
+
+from cluster import Cluster, wait_for  # noqa: E402
+
+LOGS = ROOT / "build" / "test-logs" / "drills"
+BASE_PORT = 13500
+FRONT_ENDS = 3
+CELLS = 2
+NODES = 2
+# The machine may be busy: a time fails a drill only past so many times its bound.
+PATIENCE = 3
+
+
+class Keeper:
+    """The one cluster of the whole run: made when a drill first asks, made anew after a drill has failed on it, and ended
+    before a drill that brings a cluster of its own."""
+
+    def __init__(self):
+        self.cluster = None
+
+    def get(self):
+        if self.cluster is None:
+            need("etcd", "ceph-osd", "ceph-mon")
+            self.cluster = Cluster(tempfile.mkdtemp(prefix="weir-fleet-"), BASE_PORT)
+            try:
+                self.cluster.up(cells=CELLS, nodes=NODES, front_ends=FRONT_ENDS)
+            except BaseException:
+                self.end()
+                raise
+        return self.cluster
+
+    def end(self):
+        cluster, self.cluster = self.cluster, None
+        if cluster is not None:
+            cluster.down()
+
+
+def need(*programs):
+    for program in programs:
+        if shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin") is None:
+            pytest.skip(f"{program} is not installed")
+
+
+def settle(cluster, cells=CELLS, nodes=NODES):
+    """Every node is back, and every lane has an owner again."""
+    def whole():
+        return [node["state"] for node in cluster.status().get("nodes", [])] == ["alive"] * cells * nodes
+    wait_for("all nodes to be back", whole)
+
+
+class Figures:
+    """What a drill measured: printed as a table, and kept in build/test-logs/drills."""
+
+    def __init__(self, drill):
+        self.drill = drill
+        self.rows = []
+
+    def add(self, what, value, bound=""):
+        self.rows.append((what, value, bound))
+
+    def time(self, what, seconds, bound):
+        """A time in seconds that shall stay within its bound, and fails past three times that."""
+        self.add(what, f"{seconds:.2f} s", f"{bound:g} s")
+        assert seconds <= bound * PATIENCE, f"{self.drill}: {what} took {seconds:.2f} s, bound {bound:g} s"
+
+    def keep(self, passed):
+        LOGS.mkdir(parents=True, exist_ok=True)
+        (LOGS / f"{self.drill}.json").write_text(json.dumps(
+            {"drill": self.drill, "passed": passed, "figures": [list(map(str, row)) for row in self.rows]}, indent=1) + "\n")
+        text = self.table(passed)
+        (LOGS / f"{self.drill}.txt").write_text(text + "\n")
+        print("\n" + text)
+
+    def table(self, passed):
+        rows = [tuple(map(str, row)) for row in self.rows]
+        widths = [max([len(row[column]) for row in rows], default=0) for column in range(2)]
+        lines = [f"drill {self.drill}: {'passed' if passed else 'FAILED'}"]
+        for what, value, bound in rows:
+            lines.append(f"  {what:<{widths[0]}}  {value:<{widths[1]}}" + (f"  (bound {bound})" if bound else ""))
+        return "\n".join(line.rstrip() for line in lines)
