@@ -5,6 +5,7 @@
 
 #include "base/version.h"
 #include "cli/commands.h"
+#include "env/process.h"
 
 namespace {
 
@@ -22,7 +23,8 @@ void add_setting_option(CLI::App& command, std::vector<std::string>& assignments
 
 void add_serve(CLI::App& app, ServeOptions& options, int& exit_code) {
   CLI::App* command = app.add_subcommand("serve", "Serve the Kinesis API from this machine (one durable process)");
-  command->add_option("--config", options.config_file, "TOML file of settings; see docs/settings.md")->type_name("FILE");
+  command->add_option("--config", options.config_file, "TOML file of settings; see docs/settings.md")
+      ->type_name("FILE");
   std::vector<std::string>& set = options.assignments;
   add_setting_option(*command, set, "--data-dir", "server.data_directory", "Where everything is kept");
   add_setting_option(*command, set, "--address", "server.address", "Address to serve on");
@@ -43,7 +45,8 @@ void add_serve(CLI::App& app, ServeOptions& options, int& exit_code) {
       "Check no signature; loopback only");
   command
       ->add_option_function<std::vector<std::string>>(
-          "--set", [&set](const std::vector<std::string>& values) { set.insert(set.end(), values.begin(), values.end()); },
+          "--set",
+          [&set](const std::vector<std::string>& values) { set.insert(set.end(), values.begin(), values.end()); },
           "Any setting, as name=value; may be repeated")
       ->type_name("NAME=VALUE");
   command->callback([&options, &exit_code] { exit_code = serve(options); });
@@ -62,7 +65,8 @@ void add_roles(CLI::App& app, ServeOptions& options, int& exit_code) {
       {"frontend", "Serve the Kinesis API as a front end of a fleet", serve_front_end}};
   for (const RoleCommand& role : roles) {
     CLI::App* command = app.add_subcommand(role.name, role.help);
-    command->add_option("--config", options.config_file, "TOML file of settings; see docs/settings.md")->type_name("FILE");
+    command->add_option("--config", options.config_file, "TOML file of settings; see docs/settings.md")
+        ->type_name("FILE");
     add_setting_option(*command, options.assignments, "--data-dir", "server.data_directory", "Where its files are");
     command
         ->add_option_function<std::vector<std::string>>(
@@ -82,14 +86,19 @@ void add_admin(CLI::App& app, AdminOptions& options, int& exit_code) {
   command->add_option("--directories", options.directories, "Directories, as address:port with commas between")
       ->envname("WEIR_DIRECTORIES")
       ->capture_default_str();
-  command->add_option("--cert", options.certificate_file, "A certificate of the fleet's authority")->envname("WEIR_CERTIFICATE")->required();
+  command->add_option("--cert", options.certificate_file, "A certificate of the fleet's authority")
+      ->envname("WEIR_CERTIFICATE")
+      ->required();
   command->add_option("--key", options.key_file, "Its key")->envname("WEIR_KEY")->required();
-  command->add_option("--authority", options.authority_file, "The authority's certificate")->envname("WEIR_AUTHORITY")->required();
+  command->add_option("--authority", options.authority_file, "The authority's certificate")
+      ->envname("WEIR_AUTHORITY")
+      ->required();
   const auto run = [&options, &exit_code](AdminCommand which) {
     options.command = which;
     exit_code = admin(options);
   };
-  CLI::App* status = command->add_subcommand("status", "What a directory knows, as JSON; nodes in the leader's answer only");
+  CLI::App* status =
+      command->add_subcommand("status", "What a directory knows, as JSON; nodes in the leader's answer only");
   status->callback([run] { run(AdminCommand::status); });
   CLI::App* cell = command->add_subcommand("define-cell", "Add a cell, or change one");
   cell->add_option("number", options.cell, "Number of the cell, 0 to 63")->required();
@@ -106,11 +115,20 @@ void add_admin(CLI::App& app, AdminOptions& options, int& exit_code) {
   undrain->callback([run] { run(AdminCommand::undrain); });
 }
 
+// The Region comes from the option, else from AWS_REGION, else from AWS_DEFAULT_REGION, as with the aws CLI.
 void add_client_options(CLI::App& command, ClientOptions& client) {
-  command.add_option("--endpoint-url", client.endpoint, "Server to talk to")->envname("AWS_ENDPOINT_URL")->capture_default_str();
-  command.add_option("--region", client.region, "Region")->envname("AWS_REGION")->capture_default_str();
-  command.add_option("--access-key-id", client.access_key_id, "Access key id")->envname("AWS_ACCESS_KEY_ID")->capture_default_str();
-  command.add_option("--secret-access-key", client.secret_access_key, "Secret access key")->envname("AWS_SECRET_ACCESS_KEY");
+  client.region = weir::env::environment_variable("AWS_DEFAULT_REGION").value_or(client.region);
+  command.add_option("--endpoint-url", client.endpoint, "Server to talk to")
+      ->envname("AWS_ENDPOINT_URL")
+      ->capture_default_str();
+  command.add_option("--region", client.region, "Region; AWS_DEFAULT_REGION counts too")
+      ->envname("AWS_REGION")
+      ->capture_default_str();
+  command.add_option("--access-key-id", client.access_key_id, "Access key id")
+      ->envname("AWS_ACCESS_KEY_ID")
+      ->capture_default_str();
+  command.add_option("--secret-access-key", client.secret_access_key, "Secret access key")
+      ->envname("AWS_SECRET_ACCESS_KEY");
   command.add_option("--session-token", client.session_token, "Session token")->envname("AWS_SESSION_TOKEN");
   command.add_option("--ca-file", client.ca_file, "PEM file of the certificates to trust; without it any is")
       ->envname("AWS_CA_BUNDLE")
@@ -150,24 +168,30 @@ void add_certificate_commands(CLI::App& app, CertificateCommands& options, int& 
   const CLI::Range days(1, 36'500);
   CLI::App* cert_command = app.add_subcommand("cert", "Make a self-signed certificate for tests, or those of a fleet");
   CertificateOptions& self_signed = options.self_signed;
-  cert_command->add_option("--cert", self_signed.certificate_file, "File to write the certificate to")->capture_default_str();
+  cert_command->add_option("--cert", self_signed.certificate_file, "File to write the certificate to")
+      ->capture_default_str();
   cert_command->add_option("--key", self_signed.key_file, "File to write the key to, mode 0600")->capture_default_str();
   cert_command->add_option("--name", self_signed.names, "A further host name or address; may be repeated");
-  cert_command->add_option("--days", self_signed.days, "Days until it expires")->check(CLI::Range(1, 3650))->capture_default_str();
+  cert_command->add_option("--days", self_signed.days, "Days until it expires")
+      ->check(CLI::Range(1, 3650))
+      ->capture_default_str();
   cert_command->callback([cert_command, &self_signed, &exit_code] {
     if (cert_command->get_subcommands().empty()) exit_code = certificate(self_signed);
   });
 
   CLI::App* authority_command = cert_command->add_subcommand("authority", "Make the authority of a fleet");
   AuthorityOptions& authority = options.authority;
-  authority_command->add_option("--out", authority.directory, "Directory for authority.pem and authority-key.pem")->capture_default_str();
+  authority_command->add_option("--out", authority.directory, "Directory for authority.pem and authority-key.pem")
+      ->capture_default_str();
   authority_command->add_option("--name", authority.name, "What it is called")->capture_default_str();
   authority_command->add_option("--days", authority.days, "Days until it expires")->check(days)->capture_default_str();
   authority_command->callback([&authority, &exit_code] { exit_code = certificate_authority(authority); });
 
-  CLI::App* issue_command = cert_command->add_subcommand("issue", "Make a process's certificate, signed by the authority");
+  CLI::App* issue_command =
+      cert_command->add_subcommand("issue", "Make a process's certificate, signed by the authority");
   IssueOptions& issue = options.issue;
-  issue_command->add_option("--authority", issue.authority_directory, "Directory of the authority")->capture_default_str();
+  issue_command->add_option("--authority", issue.authority_directory, "Directory of the authority")
+      ->capture_default_str();
   issue_command->add_option("--name", issue.name, "DNS name of the process; names the files too")->required();
   issue_command->add_option("--address", issue.addresses, "A numeric address or further DNS name; may be repeated");
   issue_command->add_option("--out", issue.directory, "Directory for NAME.pem and NAME-key.pem")->capture_default_str();
@@ -176,13 +200,17 @@ void add_certificate_commands(CLI::App& app, CertificateCommands& options, int& 
 }
 
 void add_local_commands(CLI::App& app, InspectOptions& inspect_options, std::string& page, int& exit_code) {
-  CLI::App* inspect_command = app.add_subcommand("inspect", "Describe a data directory or a segment file; changes nothing");
-  inspect_command->add_option("path", inspect_options.path, "Data directory, lane directory or segment file")->required();
+  CLI::App* inspect_command =
+      app.add_subcommand("inspect", "Describe a data directory or a segment file; changes nothing");
+  inspect_command->add_option("path", inspect_options.path, "Data directory, lane directory or segment file")
+      ->required();
   inspect_command->add_flag("--batches", inspect_options.batches, "List every batch");
   inspect_command->callback([&inspect_options, &exit_code] { exit_code = inspect(inspect_options); });
 
   CLI::App* docs_command = app.add_subcommand("docs", "Print a generated reference page");
-  docs_command->add_option("page", page, "settings or metrics")->required()->check(CLI::IsMember({"settings", "metrics"}));
+  docs_command->add_option("page", page, "settings or metrics")
+      ->required()
+      ->check(CLI::IsMember({"settings", "metrics"}));
   docs_command->callback([&page, &exit_code] { exit_code = docs(page); });
 }
 

@@ -139,7 +139,10 @@ env::Task<Result<SegmentInspection>> inspect_segment(SegmentSource& source, Batc
   WEIR_CO_CHECK(co_await inspect_footer(source, found));
   SegmentWindow window(source);
   WEIR_CO_TRY(const auto limits, co_await limits_of(window, found));
-  if (!limits) co_return found;
+  if (!limits) {
+    found.is_unused = !found.trailer && std::ranges::all_of(block, [](std::byte byte) { return byte == std::byte{0}; });
+    co_return found;
+  }
   BatchScanner scanner(window, *limits);
   for (;;) {
     WEIR_CO_TRY(const ScanStep step, co_await scanner.next());
@@ -164,6 +167,8 @@ std::string describe_segment(const SegmentInspection& found, std::string_view na
                    found.header->number.value, found.header->lane.value, format_version, found.header->epoch.value,
                    time_text(found.header->created_at), found.header->previous_batch,
                    found.header->rewritten ? ", rewritten by retention" : "");
+  } else if (found.is_unused) {
+    fmt::format_to(to, "  made, not written to yet\n");
   } else {
     fmt::format_to(to, "  NO HEADER: {}\n", found.header_problem);
   }

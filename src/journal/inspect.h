@@ -24,6 +24,7 @@ struct SegmentInspection {
   std::uint64_t segment_bytes = 0;
   std::optional<SegmentHeader> header;  // as stored in the first sector
   std::string header_problem;           // when it is not there
+  bool is_unused = false;               // its first sector is zeros, and nothing follows: made, but not begun
   std::optional<Trailer> trailer;
   std::optional<FooterSummary> footer;
   std::vector<std::vector<Extent>> lists;  // of the footer's shards, in order; empty where a list cannot be read

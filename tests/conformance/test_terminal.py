@@ -41,6 +41,15 @@ def test_streams_lists_what_is_there(weir, stream):
     assert listed.returncode == 0 and stream in listed.stdout
 
 
+def test_the_region_is_the_aws_clis(weir, stream, monkeypatch):
+    """AWS_REGION wins over AWS_DEFAULT_REGION; each Region is a name space of its own."""
+    monkeypatch.delenv("AWS_REGION", raising=False)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-west-1")
+    assert stream not in weir("streams").stdout
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    assert stream in weir("streams").stdout
+
+
 def test_a_missing_stream_is_an_error_with_words(weir):
     for arguments in (("put", "not-there", "x"), ("tail", "not-there", "--until-caught-up")):
         run = weir(*arguments)

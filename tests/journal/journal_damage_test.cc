@@ -352,6 +352,25 @@ TEST(JournalDamage, SegmentOfAnotherLaneOrAnUnknownVersionIsRefused) {
   EXPECT_EQ(newer_version.error().code, ErrorCode::unsupported);
 }
 
+TEST(JournalDamage, InspectTellsAnUnusedSegmentFromOneThatLostItsHeader) {
+  const std::vector<std::byte> zeros(64 * 1024);
+  SegmentBytes unused(zeros);
+  const auto empty = run_now(inspect_segment(unused, {}));
+  ASSERT_TRUE(empty.has_value());
+  const std::string text = describe_segment(*empty, "x.segment");
+  EXPECT_NE(text.find("not written to yet"), std::string::npos) << text;
+  EXPECT_EQ(text.find("NO HEADER"), std::string::npos) << text;
+
+  SegmentBuilder builder(header_of(1, 0));
+  builder.add_batch({1}, 1);
+  std::vector<std::byte> headless = builder.bytes();
+  std::fill_n(headless.begin(), segment_header_bytes, std::byte{0});
+  SegmentBytes damaged(headless);
+  const auto found = run_now(inspect_segment(damaged, {}));
+  ASSERT_TRUE(found.has_value());
+  EXPECT_NE(describe_segment(*found, "x.segment").find("NO HEADER"), std::string::npos);
+}
+
 TEST(JournalDamage, InspectNamesWhatIsWrong) {
   SegmentBuilder builder(header_of(1, 0));
   builder.add_batch({1, 2}, 1);
