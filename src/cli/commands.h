@@ -25,22 +25,6 @@ struct ServeOptions {
 [[nodiscard]] int serve_cell(const ServeOptions& options);
 [[nodiscard]] int serve_front_end(const ServeOptions& options);
 
-// `weir admin`: shows the fleet, and changes its cells and nodes.
-enum class AdminCommand : std::uint8_t { status, define_cell, drain, undrain };
-struct AdminOptions {
-  AdminCommand command = AdminCommand::status;
-  std::string directories = "127.0.0.1:4570";
-  std::string certificate_file;
-  std::string key_file;
-  std::string authority_file;
-  std::string name;  // of the cell, or of the node
-  std::uint32_t cell = 0;
-  std::uint32_t lanes = 4;
-  std::uint64_t shards_max = 20'000;
-  bool closed = false;
-};
-[[nodiscard]] int admin(const AdminOptions& options);
-
 // What the commands that talk to a running server need to reach it.
 struct ClientOptions {
   std::string endpoint = "http://127.0.0.1:4567";

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "base/version.h"
+#include "cli/admin/admin_commands.h"
 #include "cli/commands.h"
 #include "env/process.h"
 
@@ -78,41 +79,6 @@ void add_roles(CLI::App& app, ServeOptions& options, int& exit_code) {
         ->type_name("NAME=VALUE");
     command->callback([&options, &exit_code, run = role.run] { exit_code = run(options); });
   }
-}
-
-void add_admin(CLI::App& app, AdminOptions& options, int& exit_code) {
-  CLI::App* command = app.add_subcommand("admin", "Show a fleet, and change its cells and nodes");
-  command->require_subcommand(1);
-  command->add_option("--directories", options.directories, "Directories, as address:port with commas between")
-      ->envname("WEIR_DIRECTORIES")
-      ->capture_default_str();
-  command->add_option("--cert", options.certificate_file, "A certificate of the fleet's authority")
-      ->envname("WEIR_CERTIFICATE")
-      ->required();
-  command->add_option("--key", options.key_file, "Its key")->envname("WEIR_KEY")->required();
-  command->add_option("--authority", options.authority_file, "The authority's certificate")
-      ->envname("WEIR_AUTHORITY")
-      ->required();
-  const auto run = [&options, &exit_code](AdminCommand which) {
-    options.command = which;
-    exit_code = admin(options);
-  };
-  CLI::App* status =
-      command->add_subcommand("status", "What a directory knows, as JSON; nodes in the leader's answer only");
-  status->callback([run] { run(AdminCommand::status); });
-  CLI::App* cell = command->add_subcommand("define-cell", "Add a cell, or change one");
-  cell->add_option("number", options.cell, "Number of the cell, 0 to 63")->required();
-  cell->add_option("--name", options.name, "What it is called")->required();
-  cell->add_option("--lanes", options.lanes, "Its lanes, 1 to 64; never fewer than before")->capture_default_str();
-  cell->add_option("--shards-max", options.shards_max, "Open shards that it takes at most")->capture_default_str();
-  cell->add_flag("--closed", options.closed, "Place no new streams there");
-  cell->callback([run] { run(AdminCommand::define_cell); });
-  CLI::App* drain = command->add_subcommand("drain", "Move all lanes away from a node");
-  drain->add_option("node", options.name, "The node")->required();
-  drain->callback([run] { run(AdminCommand::drain); });
-  CLI::App* undrain = command->add_subcommand("undrain", "Let a node have lanes again");
-  undrain->add_option("node", options.name, "The node")->required();
-  undrain->callback([run] { run(AdminCommand::undrain); });
 }
 
 // The Region comes from the option, else from AWS_REGION, else from AWS_DEFAULT_REGION, as with the aws CLI.
@@ -224,7 +190,6 @@ int main(int argc, char** argv) {
 
   int exit_code = exit_done;
   ServeOptions serve_options;
-  AdminOptions admin_options;
   PutOptions put_options;
   TailOptions tail_options;
   StreamsOptions streams_options;
@@ -233,7 +198,10 @@ int main(int argc, char** argv) {
   std::string page;
   add_serve(app, serve_options, exit_code);
   add_roles(app, serve_options, exit_code);
-  add_admin(app, admin_options, exit_code);
+  AdminCommands admin_commands(app, exit_code);
+  add_status_command(admin_commands);
+  add_cell_commands(admin_commands);
+  add_node_commands(admin_commands);
   add_client_commands(app, put_options, tail_options, streams_options, exit_code);
   add_certificate_commands(app, certificate_options, exit_code);
   add_local_commands(app, inspect_options, page, exit_code);
