@@ -3,6 +3,7 @@
     pytest tests/fleet                    all of them, as short as continuous integration wants them
     pytest tests/fleet --drill NAME -s    one, as long as its promise says; `--drill list` names them
 """
+import collections
 import sys
 import time
 from pathlib import Path
@@ -95,6 +96,9 @@ def load(cluster, request, figures):
     except BaseException:
         request.node.failed_somewhere = True
         raise
-    figures.add("attempts that failed", len(made.errors()))
+    failed = made.errors()
+    figures.add("attempts that failed", len(failed))
+    for error, count in collections.Counter(failed).most_common(3):
+        figures.add("  of which", count, error[:200])
     for stream in made.histories:
         made.delete_stream(stream)

@@ -139,7 +139,7 @@ def wait_known(port, stream, seconds=10):
     until = time.monotonic() + seconds
     while True:
         try:
-            wire.call("DescribeStreamSummary", StreamName=stream)
+            wait_active(wire, stream, seconds)  # of this front end's own map
             wire.close()
             return
         except ApiError:
