@@ -30,7 +30,7 @@ class Cluster:
         self.certificates = self.folder / "certificates"
         self.pids = self.folder / "pids"
 
-    # Ports: etcd +0, directories +10.., nodes +20.., front ends +60.., admin ports 200 above.
+    # Ports: etcd +0, directories +10.., nodes +20.., front ends +60.., their TLS 100 above, admin ports 200 above.
     def directory_port(self, index):
         return self.base_port + 10 + index
 
@@ -39,6 +39,13 @@ class Cluster:
 
     def front_end_port(self, index):
         return self.base_port + 60 + index
+
+    def tls_port(self, index):
+        return self.front_end_port(index) + 100
+
+    def tls_certificate(self, index):
+        """The self-signed one, which clients of the TLS port have to trust."""
+        return self.folder / f"frontend-{index}" / "tls-certificate.pem"
 
     @property
     def etcd_port(self):
@@ -140,7 +147,8 @@ class Cluster:
 
     def start_front_end(self, index, more=None):
         self.weir("frontend", f"frontend-{index}", self.front_end_port(index) + 200,
-                  {"server.port": self.front_end_port(index)} | (more or {}))
+                  {"server.port": self.front_end_port(index), "server.tls_enabled": True,
+                   "server.tls_port": self.tls_port(index)} | (more or {}))
 
     def ready(self, port):
         return fetch(f"http://127.0.0.1:{port + 200}/readyz")[0] == 200

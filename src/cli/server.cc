@@ -2,17 +2,13 @@
 
 #include "base/log.h"
 #include "cell/lane_count.h"
+#include "cli/service_tls.h"
 #include "env/file.h"
 #include "env/process.h"
 #include "metastore/sqlite_metastore.h"
-#include "net/tls.h"
-#include "net/tls_certificate.h"
 
 namespace weir::cli {
 namespace {
-
-constexpr std::uint64_t pem_bytes_max = 256 * kibibyte;
-constexpr std::uint32_t self_signed_days = 365;
 
 env::Endpoint endpoint_of(const Setting<std::string>& address, const Setting<std::uint64_t>& port) {
   return {.address = address.get(), .port = static_cast<std::uint16_t>(port.get())};
@@ -20,7 +16,7 @@ env::Endpoint endpoint_of(const Setting<std::string>& address, const Setting<std
 
 // What the process uses, beside what the system grants it: the two numbers an alarm compares (docs/operations.md).
 void declare_process_metrics(MetricsRegistry& registry) {
-  const auto use = [&](std::string_view name, std::string_view help, std::uint64_t env::ProcessUsage::*member) {
+  const auto use = [&](std::string_view name, std::string_view help, std::uint64_t env::ProcessUsage::* member) {
     registry.gauge_from(name, help, [member] { return static_cast<double>(env::process_usage().*member); });
   };
   use("weir_process_resident_bytes", "Memory in use", &env::ProcessUsage::resident_bytes);
@@ -92,15 +88,13 @@ env::Task<Result<void>> Server::open_storage() {
   directory_client_ = std::make_unique<directory::LocalDirectory>(core_, *directory_);
 
   cell_metrics_ = std::make_unique<cell::CellMetrics>(registry_, *lanes);
-  cell::LaneAccess access{
-      .claim_epoch = [this](LaneId lane) { return directory_->claim_lane(lane); },
-      .open_store = cell::open_file_stores(
-          directory_path_, static_cast<std::uint32_t>(settings_.journal.open_files_max.get()))};
-  cell_context_ = std::make_unique<cell::CellContext>(
-      cell::CellContext{.settings = settings_.cell,
-                        .journal_settings = settings_.journal,
-                        .metrics = *cell_metrics_,
-                        .journal_metrics = journal_metrics_});
+  cell::LaneAccess access{.claim_epoch = [this](LaneId lane) { return directory_->claim_lane(lane); },
+                          .open_store = cell::open_file_stores(
+                              directory_path_, static_cast<std::uint32_t>(settings_.journal.open_files_max.get()))};
+  cell_context_ = std::make_unique<cell::CellContext>(cell::CellContext{.settings = settings_.cell,
+                                                                        .journal_settings = settings_.journal,
+                                                                        .metrics = *cell_metrics_,
+                                                                        .journal_metrics = journal_metrics_});
   auto cell = co_await cell::LocalCell::open(runtime_, core_, *lanes, std::move(access), *cell_context_);
   if (!cell) co_return fail_while("recovering the lanes", cell.error());
   cell_ = std::move(*cell);
@@ -153,42 +147,15 @@ env::Task<Result<void>> Server::open_ports() {
   plain_ = std::move(*plain);
   if (!settings_.server.tls_enabled.get()) co_return Result<void>();
 
-  auto context = co_await load_tls();
-  if (!context) co_return fail_while("loading the TLS certificate", context.error());
-  auto tls = co_await net::HttpServer::start(
-      core_, serving, http_,
-      {.endpoint = endpoint_of(settings_.server.address, settings_.server.tls_port), .tls = std::move(*context)});
+  auto loaded = co_await load_service_tls(core_, settings_.server, directory_path_);
+  if (!loaded) co_return fail_while("loading the TLS certificate", loaded.error());
+  tls_certificate_file_ = std::move(loaded->certificate_file);
+  auto tls =
+      co_await net::HttpServer::start(core_, serving, http_,
+                                      {.endpoint = endpoint_of(settings_.server.address, settings_.server.tls_port),
+                                       .tls = std::move(loaded->context)});
   if (!tls) co_return fail_while("opening the TLS port (--tls-port chooses another)", tls.error());
   tls_ = std::move(*tls);
-  co_return Result<void>();
-}
-
-env::Task<Result<std::shared_ptr<const net::TlsContext>>> Server::load_tls() {
-  std::string certificate_file = settings_.server.tls_certificate_file.get();
-  std::string key_file = settings_.server.tls_key_file.get();
-  if (certificate_file.empty() != key_file.empty()) {
-    co_return fail(ErrorCode::invalid_argument, "--tls-cert and --tls-key go together");
-  }
-  if (certificate_file.empty()) {
-    certificate_file = directory_path_ + "/tls-certificate.pem";
-    key_file = directory_path_ + "/tls-key.pem";
-    const auto existing = co_await core_.files().status(certificate_file);
-    if (!existing) WEIR_CO_CHECK(co_await make_certificate(certificate_file, key_file));
-  }
-  WEIR_CO_TRY(const std::string certificate, co_await env::read_whole_file(core_.files(), certificate_file, pem_bytes_max));
-  WEIR_CO_TRY(const std::string key, co_await env::read_whole_file(core_.files(), key_file, pem_bytes_max));
-  tls_certificate_file_ = certificate_file;
-  co_return net::TlsContext::server(certificate, key);
-}
-
-env::Task<Result<void>> Server::make_certificate(std::string certificate_file, std::string key_file) {
-  const WallTime now = core_.wall_now();
-  WEIR_CO_TRY(const net::CertificatePem pem,
-              net::make_self_signed_certificate(
-                  {.valid_from = now - hours(1), .valid_until = now + hours(24) * self_signed_days}));
-  WEIR_CO_CHECK(co_await env::replace_file(core_.files(), key_file, pem.private_key, 0600));
-  WEIR_CO_CHECK(co_await env::replace_file(core_.files(), certificate_file, pem.certificate, 0644));
-  log_info("server", "made a self-signed certificate", {{"file", certificate_file}, {"days", self_signed_days}});
   co_return Result<void>();
 }
 

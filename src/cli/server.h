@@ -53,9 +53,6 @@ class Server {
   [[nodiscard]] env::Task<Result<void>> open_storage();
   [[nodiscard]] env::Task<Result<void>> open_front_ends();
   [[nodiscard]] env::Task<Result<void>> open_ports();
-  [[nodiscard]] env::Task<Result<std::shared_ptr<const net::TlsContext>>> load_tls();
-  [[nodiscard]] env::Task<Result<void>> make_certificate(std::string certificate_file, std::string key_file);
-
   env::Runtime& runtime_;
   env::Core& core_;
   const AllSettings& settings_;

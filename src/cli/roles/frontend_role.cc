@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "cli/service_tls.h"
 
 namespace weir::cli {
 namespace {
@@ -66,7 +67,7 @@ env::Task<Result<void>> FrontEndRole::start() {
   co_await wait_for_map();
   WEIR_CO_CHECK(make_front_ends());
   co_await first_map_->apply(follower_->map());
-  WEIR_CO_CHECK(co_await open_port());
+  WEIR_CO_CHECK(co_await open_ports());
   admin_.health().set_ready([] { return true; });
   co_return Result<void>{};
 }
@@ -124,7 +125,7 @@ Result<void> FrontEndRole::make_front_ends() {
   return {};
 }
 
-env::Task<Result<void>> FrontEndRole::open_port() {
+env::Task<Result<void>> FrontEndRole::open_ports() {
   std::vector<net::ServingCore> serving;
   for (const auto& front_end : front_ends_) serving.push_back({.core = front_end->core(), .handler = *front_end});
   const ServerSettings& settings = context_.settings.server;
@@ -133,12 +134,23 @@ env::Task<Result<void>> FrontEndRole::open_port() {
       {.endpoint = {.address = settings.address.get(), .port = static_cast<std::uint16_t>(settings.port.get())}});
   if (!port) co_return fail_while("opening the service port (--port chooses another)", std::move(port.error()));
   port_ = std::move(*port);
+  if (!settings.tls_enabled.get()) co_return Result<void>{};
+
+  auto loaded = co_await load_service_tls(context_.core, settings, context_.directory);
+  if (!loaded) co_return fail_while("loading the TLS certificate", std::move(loaded.error()));
+  auto tls_port = co_await net::HttpServer::start(
+      context_.core, serving, admin_.http(),
+      {.endpoint = {.address = settings.address.get(), .port = static_cast<std::uint16_t>(settings.tls_port.get())},
+       .tls = std::move(loaded->context)});
+  if (!tls_port) co_return fail_while("opening the TLS port (--tls-port chooses another)", std::move(tls_port.error()));
+  tls_port_ = std::move(*tls_port);
   co_return Result<void>{};
 }
 
 env::Task<void> FrontEndRole::stop() {
   const Duration grace = context_.settings.server.drain_time_max.get();
   if (port_) co_await port_->stop(grace);
+  if (tls_port_) co_await tls_port_->stop(grace);
   if (follows_) co_await follower_->stop();
   if (directory_) {
     for (std::uint32_t i = 0; i < context_.runtime.core_count(); ++i) {

@@ -35,7 +35,7 @@ class FrontEndRole final : public Role {
   // Returns when there is a map to serve from, or stop() was called.
   [[nodiscard]] env::Task<void> wait_for_map();
   [[nodiscard]] Result<void> make_front_ends();
-  [[nodiscard]] env::Task<Result<void>> open_port();
+  [[nodiscard]] env::Task<Result<void>> open_ports();
 
   const ProcessContext context_;
   const FleetSettings& settings_;
@@ -54,6 +54,7 @@ class FrontEndRole final : public Role {
   std::unique_ptr<frontend::Services> services_;
   std::vector<std::unique_ptr<frontend::FrontEnd>> front_ends_;  // by core
   std::unique_ptr<net::HttpServer> port_;
+  std::unique_ptr<net::HttpServer> tls_port_;  // null unless server.tls_enabled
   bool follows_ = false;
 };
 
