@@ -95,6 +95,11 @@ class Cluster:
         if not self.is_running(name):
             (self.pids / name).unlink(missing_ok=True)
 
+    def stop(self, name):
+        """In good order."""
+        self.send(name, signal.SIGTERM)
+        self.wait_gone(name)
+
     def kill(self, name):
         self.send(name, signal.SIGKILL)
         self.wait_gone(name)
@@ -154,8 +159,15 @@ class Cluster:
         return fetch(f"http://127.0.0.1:{port + 200}/readyz")[0] == 200
 
     def admin(self, *words):
+        return self.ask_directories(self.directories(), *words)
+
+    def admin_at(self, directory, *words):
+        """Asks this directory alone."""
+        return self.ask_directories(f"127.0.0.1:{self.directory_port(directory)}", *words)
+
+    def ask_directories(self, directories, *words):
         self.certificate("operator")
-        return subprocess.run([WEIR, "admin", "--directories", self.directories(), "--cert", self.certificates / "operator.pem",
+        return subprocess.run([WEIR, "admin", "--directories", directories, "--cert", self.certificates / "operator.pem",
                                "--key", self.certificates / "operator-key.pem", "--authority",
                                self.certificates / "authority.pem", *map(str, words)], capture_output=True, text=True, check=False)
 

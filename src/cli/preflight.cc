@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/bytes.h"
+#include "journal/rados/rados_cluster.h"
 
 namespace weir::cli {
 namespace {
@@ -29,12 +30,13 @@ std::unexpected<Error> too_small(std::string_view limit, std::uint64_t value, st
 WorstCase worst_case(const AllSettings& settings, std::uint32_t cores, std::uint32_t lanes) noexcept {
   WorstCase need;
   need.threads = cores + settings.server.blocking_threads.get() + other_threads;
+  if (settings.fleet.engine.get() == "rados") need.threads += journal::rados_threads;
   need.descriptors = settings.net.connections_max.get() + cores * descriptors_per_core +
                      lanes * (settings.journal.open_files_max.get() + descriptors_per_lane) + other_descriptors;
   need.memory_bytes = base_memory_bytes + settings.net.request_memory_bytes_max.get() +
-                      settings.net.response_memory_bytes_max.get() +
-                      cores * settings.net.buffer_cache_bytes_max.get() + settings.journal.tail_cache_bytes_max.get() +
-                      settings.journal.footer_cache_bytes_max.get() + lanes * settings.cell.pending_bytes_max.get();
+                      settings.net.response_memory_bytes_max.get() + cores * settings.net.buffer_cache_bytes_max.get() +
+                      settings.journal.tail_cache_bytes_max.get() + settings.journal.footer_cache_bytes_max.get() +
+                      lanes * settings.cell.pending_bytes_max.get();
   return need;
 }
 

@@ -4,7 +4,6 @@
 #include "cell/lane_count.h"
 #include "cli/service_tls.h"
 #include "env/file.h"
-#include "env/process.h"
 #include "metastore/sqlite_metastore.h"
 
 namespace weir::cli {
@@ -12,23 +11,6 @@ namespace {
 
 env::Endpoint endpoint_of(const Setting<std::string>& address, const Setting<std::uint64_t>& port) {
   return {.address = address.get(), .port = static_cast<std::uint16_t>(port.get())};
-}
-
-// What the process uses, beside what the system grants it: the two numbers an alarm compares (docs/operations.md).
-void declare_process_metrics(MetricsRegistry& registry) {
-  const auto use = [&](std::string_view name, std::string_view help, std::uint64_t env::ProcessUsage::* member) {
-    registry.gauge_from(name, help, [member] { return static_cast<double>(env::process_usage().*member); });
-  };
-  use("weir_process_resident_bytes", "Memory in use", &env::ProcessUsage::resident_bytes);
-  use("weir_process_open_descriptors", "Descriptors in use", &env::ProcessUsage::open_descriptors);
-  use("weir_process_threads", "Threads; constant after the start", &env::ProcessUsage::threads);
-  const env::SystemLimits limits = env::system_limits();
-  const auto grant = [&](std::string_view name, std::string_view help, std::uint64_t value) {
-    registry.gauge_from(name, help, [value] { return static_cast<double>(value); });
-  };
-  grant("weir_process_resident_bytes_max", "Memory that the system grants", limits.memory_bytes);
-  grant("weir_process_open_descriptors_max", "Descriptors that the system grants", limits.descriptors_soft_max);
-  grant("weir_process_threads_max", "Threads that the system grants", limits.threads_max);
 }
 
 }  // namespace
@@ -44,9 +26,7 @@ Server::Server(env::Runtime& runtime, const AllSettings& settings, MetricsRegist
       front_end_metrics_(registry),
       directory_metrics_(registry),
       journal_metrics_(registry),
-      admin_handler_(registry, health_) {
-  declare_process_metrics(registry);
-}
+      admin_handler_(registry, health_) {}
 
 Server::~Server() = default;
 

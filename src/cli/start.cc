@@ -35,17 +35,22 @@ std::string default_data_directory() {
 }
 
 Result<void> apply_log_level(const std::string& name) {
-  if (name == "debug") set_log_level(LogLevel::debug);
-  else if (name == "info") set_log_level(LogLevel::info);
-  else if (name == "warning") set_log_level(LogLevel::warning);
-  else if (name == "error") set_log_level(LogLevel::error);
-  else return fail(ErrorCode::invalid_argument, "log.level must be debug, info, warning or error, not \"" + name + "\"");
+  if (name == "debug")
+    set_log_level(LogLevel::debug);
+  else if (name == "info")
+    set_log_level(LogLevel::info);
+  else if (name == "warning")
+    set_log_level(LogLevel::warning);
+  else if (name == "error")
+    set_log_level(LogLevel::error);
+  else
+    return fail(ErrorCode::invalid_argument, "log.level must be debug, info, warning or error, not \"" + name + "\"");
   return {};
 }
 
 // Settings from the file need a loop to read it; this short one is gone before the server's begins.
 Result<void> load_settings(SettingsRegistry& registry, const ServeOptions& options) {
-  Result<void> outcome;
+  Result<void> outcome = env::no_more_threads();  // what it stays when the loop cannot begin
   const auto runtime = env::make_real_runtime({.cores = 1, .blocking_threads = 1});
   const auto read = [&]() -> env::Task<int> {
     outcome = co_await read_settings(runtime->core(0), registry, options);
@@ -61,6 +66,23 @@ Result<void> check_limits(const AllSettings& settings, std::uint32_t cores) {
   const Result<std::uint64_t> raised = env::raise_descriptor_limit();
   if (!raised) return std::unexpected(raised.error());
   return {};
+}
+
+// What the process uses, beside what the system grants it: the two numbers an alarm compares (docs/operations.md).
+void declare_process_metrics(MetricsRegistry& registry) {
+  const auto use = [&](std::string_view name, std::string_view help, std::uint64_t env::ProcessUsage::* member) {
+    registry.gauge_from(name, help, [member] { return static_cast<double>(env::process_usage().*member); });
+  };
+  use("weir_process_resident_bytes", "Memory in use", &env::ProcessUsage::resident_bytes);
+  use("weir_process_open_descriptors", "Descriptors in use", &env::ProcessUsage::open_descriptors);
+  use("weir_process_threads", "Threads; constant after the start", &env::ProcessUsage::threads);
+  const env::SystemLimits limits = env::system_limits();
+  const auto grant = [&](std::string_view name, std::string_view help, std::uint64_t value) {
+    registry.gauge_from(name, help, [value] { return static_cast<double>(value); });
+  };
+  grant("weir_process_resident_bytes_max", "Memory that the system grants", limits.memory_bytes);
+  grant("weir_process_open_descriptors_max", "Descriptors that the system grants", limits.descriptors_soft_max);
+  grant("weir_process_threads_max", "Threads that the system grants", limits.threads_max);
 }
 
 }  // namespace
@@ -85,13 +107,18 @@ int start_process(const std::string& name, const ServeOptions& options, const Pr
   if (directory.empty()) directory = default_data_directory();
 
   MetricsRegistry metrics;
+  declare_process_metrics(metrics);
   Counter& dropped_lines =
       metrics.counter("weir_log_dropped_lines_total", "Log lines dropped because the log did not keep up");
-  const env::RealLogSink log_sink(env::standard_error_descriptor, dropped_lines);
-  const auto runtime = env::make_real_runtime(
-      {.cores = cores,
-       .blocking_threads = static_cast<std::uint32_t>(settings.server.blocking_threads.get()),
-       .metrics = &metrics});
+  const auto log_sink = env::RealLogSink::start(env::standard_error_descriptor, dropped_lines);
+  if (!log_sink) {
+    std::fprintf(stderr, "weir %s: %s\n", name.c_str(), log_sink.error().message.c_str());
+    return exit_failed;
+  }
+  const auto runtime =
+      env::make_real_runtime({.cores = cores,
+                              .blocking_threads = static_cast<std::uint32_t>(settings.server.blocking_threads.get()),
+                              .metrics = &metrics});
   return runtime->run([&] { return main(*runtime, settings, metrics, directory); });
 }
 

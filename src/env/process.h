@@ -65,6 +65,13 @@ struct ProcessUsage {
 [[nodiscard]] SystemLimits system_limits();
 [[nodiscard]] ProcessUsage process_usage();
 
+// What to say when the system refused a thread: limit_exceeded, naming the limits that bound threads and their values.
+[[nodiscard]] std::unexpected<Error> no_more_threads();
+
+// Whether the system would give so many threads more at this moment: starts them all and lets them end again. For a
+// library that cannot live without its own. Errors: as no_more_threads(). Any thread that may block for a moment.
+[[nodiscard]] Result<void> try_threads(std::uint32_t count);
+
 // Raises the soft limit on descriptors to the hard one. Returns the limit that holds now. Errors: io.
 [[nodiscard]] Result<std::uint64_t> raise_descriptor_limit();
 

@@ -43,7 +43,8 @@ class RealLogSinkTest : public testing::Test {
 
 TEST_F(RealLogSinkTest, EveryLineIsWrittenBeforeItEnds) {
   {
-    RealLogSink sink(pipe_ends[1], dropped);
+    const auto sink = RealLogSink::start(pipe_ends[1], dropped);
+    ASSERT_TRUE(sink);
     for (int i = 0; i < 100; ++i) log_info("test", "line", {{"number", i}});
   }
   close_end(1);
@@ -60,7 +61,8 @@ TEST_F(RealLogSinkTest, AReaderThatStandsStillCostsLinesAndNeverTime) {
   std::string all;
   std::thread reader;
   {
-    RealLogSink sink(pipe_ends[1], dropped);
+    const auto sink = RealLogSink::start(pipe_ends[1], dropped);
+    ASSERT_TRUE(sink);
     // Three times what the buffer and the pipe hold, with nobody who reads: this returns nevertheless.
     for (int i = 0; i < lines; ++i) log_info("test", "line", {{"text", text}});
     EXPECT_GT(dropped.value(), 0U);
@@ -77,7 +79,8 @@ TEST_F(RealLogSinkTest, AReaderThatStandsStillCostsLinesAndNeverTime) {
 TEST_F(RealLogSinkTest, AReaderThatNeverComesBackDoesNotHoldTheEnd) {
   const std::string text(1000, 'x');
   {
-    RealLogSink sink(pipe_ends[1], dropped);
+    const auto sink = RealLogSink::start(pipe_ends[1], dropped);
+    ASSERT_TRUE(sink);
     for (int i = 0; i < 1000; ++i) log_info("test", "line", {{"text", text}});
   }
   EXPECT_GT(dropped.value(), 0U);
@@ -87,7 +90,8 @@ TEST_F(RealLogSinkTest, ADescriptorThatFailsCostsLinesOnly) {
   std::signal(SIGPIPE, SIG_IGN);
   close_end(0);
   {
-    RealLogSink sink(pipe_ends[1], dropped);
+    const auto sink = RealLogSink::start(pipe_ends[1], dropped);
+    ASSERT_TRUE(sink);
     log_info("test", "one");
     log_info("test", "two");
   }
@@ -98,7 +102,8 @@ TEST_F(RealLogSinkTest, ThreadsMayLogTogether) {
   std::string all;
   std::thread reader([&] { all = read_to_end(); });
   {
-    RealLogSink sink(pipe_ends[1], dropped);
+    const auto sink = RealLogSink::start(pipe_ends[1], dropped);
+    ASSERT_TRUE(sink);
     std::vector<std::jthread> writers;
     for (int thread = 0; thread < 4; ++thread) {
       writers.emplace_back([thread] {

@@ -41,6 +41,19 @@ TEST(RealProcess, ALoweredDescriptorLimitIsSeenAndRaisedAgain) {
   ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &before), 0);
 }
 
+TEST(RealProcess, ThreadsThatAreTriedAreGoneAfterwards) {
+  const ProcessUsage before = process_usage();
+  EXPECT_TRUE(try_threads(20));
+  EXPECT_EQ(process_usage().threads, before.threads);
+}
+
+TEST(RealProcess, AProcessThatIsRefusedAThreadNamesTheLimit) {
+  const Error error = no_more_threads().error();
+  EXPECT_EQ(error.code, ErrorCode::limit_exceeded);
+  EXPECT_NE(error.message.find("ulimit -u"), std::string::npos);
+  EXPECT_NE(error.message.find("pids.max"), std::string::npos);
+}
+
 TEST(RealProcess, UsageFollowsDescriptorsAndThreads) {
   const ProcessUsage before = process_usage();
   EXPECT_GT(before.resident_bytes, 0U);

@@ -24,6 +24,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "drill(name): a bad day of the fleet, which can be had by `make drill NAME=name`")
+    config.addinivalue_line("markers", "writers_through(front_ends): the writers use only so many front ends")
 
 
 def name_of(item):
@@ -82,7 +83,8 @@ def cluster(request):
 @pytest.fixture
 def load(cluster, request, figures):
     """Writers on two streams, which lie in two cells; what they wrote is checked at the end."""
-    made = Load([cluster.front_end_port(index) for index in range(FRONT_ENDS)])
+    through = request.node.get_closest_marker("writers_through")
+    made = Load([cluster.front_end_port(index) for index in range(through.kwargs["front_ends"] if through else FRONT_ENDS)])
     name = request.node.name.removeprefix("test_")[:60]
     for half in ("a", "b"):
         made.create_stream(f"{name}-{half}", 4)

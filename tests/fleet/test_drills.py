@@ -2,7 +2,6 @@
 
 A time fails a drill only past three times its bound: the machine may be busy.
 """
-import os
 import signal
 import subprocess
 import time
@@ -92,34 +91,6 @@ def test_a_cell_that_is_down_takes_no_other_cells_streams_with_it(cluster, load,
     figures.add("failed attempts on streams of the other cell", min(streams.values()), "0")
     assert min(streams.values()) == 0, streams
     assert max(streams.values()) > 0, streams
-
-
-def threads_and_descriptors(pid):
-    return len(os.listdir(f"/proc/{pid}/task")), len(os.listdir(f"/proc/{pid}/fd"))
-
-
-@pytest.mark.drill("2020")
-def test_growing_the_fleet_of_front_ends_costs_none_of_them_a_thread(cluster, load, figures):
-    """The drill of 2020: the fleet grows, and what each process holds stays the same to the unit."""
-    first = cluster.pid("frontend-0")
-    before = threads_and_descriptors(first)
-    more = range(FRONT_ENDS, 12)
-    try:
-        for index in more:
-            cluster.start_front_end(index)
-        for index in more:
-            wait_for(f"frontend-{index}", lambda i=index: cluster.ready(cluster.front_end_port(i)))
-        time.sleep(2)
-        after = threads_and_descriptors(first)
-    finally:
-        for index in more:
-            cluster.send(f"frontend-{index}", signal.SIGTERM)
-        for index in more:
-            cluster.wait_gone(f"frontend-{index}")
-    figures.add(f"threads and descriptors of a front end, one of {FRONT_ENDS}", before)
-    figures.add("threads and descriptors of a front end, one of 12", after, before)
-    assert before == after
-    assert not load.errors()
 
 
 @pytest.mark.drill("no-peers")

@@ -8,9 +8,11 @@
 #include <cerrno>
 #include <chrono>
 #include <climits>
+#include <system_error>
 #include <utility>
 
 #include "base/time.h"
+#include "env/process.h"
 
 namespace weir::env {
 namespace {
@@ -32,6 +34,14 @@ RealLogSink::RealLogSink(int descriptor, Counter& dropped_lines)
   writing_.reserve(buffered_bytes_max);
   thread_ = std::thread([this] { drain(); });
   set_log_sink(this, wall_clock_ms);
+}
+
+Result<std::unique_ptr<RealLogSink>> RealLogSink::start(int descriptor, Counter& dropped_lines) {
+  try {
+    return std::unique_ptr<RealLogSink>(new RealLogSink(descriptor, dropped_lines));
+  } catch (const std::system_error&) {
+    return no_more_threads();
+  }
 }
 
 RealLogSink::~RealLogSink() {

@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -11,6 +12,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "base/result.h"
 
 namespace weir::env {
 
@@ -24,8 +26,9 @@ class RealLogSink final : public LogSink {
   static constexpr std::size_t buffered_bytes_max = mebibyte;
 
   // Writes to `descriptor`, which stays the caller's. Counts lines that were dropped, because the buffer was full or
-  // because writing failed, in `dropped_lines`, which must outlive the sink.
-  RealLogSink(int descriptor, Counter& dropped_lines);
+  // because writing failed, in `dropped_lines`, which must outlive the sink. Errors: limit_exceeded when the system
+  // gives no thread.
+  [[nodiscard]] static Result<std::unique_ptr<RealLogSink>> start(int descriptor, Counter& dropped_lines);
   RealLogSink(const RealLogSink&) = delete;
   RealLogSink& operator=(const RealLogSink&) = delete;
   // Writes what is buffered; gives up on a reader that takes nothing for half a second. Logging goes back to the
@@ -35,6 +38,8 @@ class RealLogSink final : public LogSink {
   void write(std::string_view line) noexcept override;
 
  private:
+  RealLogSink(int descriptor, Counter& dropped_lines);
+
   void drain() noexcept;
   void write_out(std::string_view lines) noexcept;
   [[nodiscard]] bool write_piece(std::string_view piece) noexcept;

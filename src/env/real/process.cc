@@ -12,8 +12,11 @@
 #include <charconv>
 #include <cstdlib>
 #include <filesystem>
+#include <latch>
 #include <string_view>
 #include <system_error>
+#include <thread>
+#include <vector>
 
 #include "base/bytes.h"
 #include "env/real/descriptor.h"
@@ -118,6 +121,30 @@ SystemLimits system_limits() {
       .memory_bytes = std::min(memory_kib * 1024, control_group_limit("memory.max")),
       .memory_maps_max = leading_number(read_small_file("/proc/sys/vm/max_map_count"), unlimited),
   };
+}
+
+std::unexpected<Error> no_more_threads() {
+  const auto text = [](std::uint64_t limit) { return limit == unlimited ? "unlimited" : std::to_string(limit); };
+  return fail(
+      ErrorCode::limit_exceeded,
+      "the system gives this process no more threads: of the user's threads and processes (ulimit -u) it allows " +
+          text(limit_value(resource_limit(RLIMIT_NPROC).rlim_cur)) + ", of the control group's (pids.max) " +
+          text(control_group_limit("pids.max")) + ". Raise the limit, or end others that count against it");
+}
+
+Result<void> try_threads(std::uint32_t count) {
+  std::latch all_there(1);
+  std::vector<std::jthread> threads;
+  threads.reserve(count);
+  Result<void> outcome;
+  try {
+    for (std::uint32_t i = 0; i < count; ++i) threads.emplace_back([&all_there] { all_there.wait(); });
+  } catch (const std::system_error&) {
+    outcome = no_more_threads();
+  }
+  all_there.count_down();
+  threads.clear();  // joins them, before what they wait on goes
+  return outcome;
 }
 
 ProcessUsage process_usage() {

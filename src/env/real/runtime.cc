@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/log.h"
+#include "env/process.h"
 #include "env/real/blocking_pool.h"
 #include "env/real/core.h"
 
@@ -40,8 +41,8 @@ class RealRuntime final : public Runtime {
       pool_.start(blocking_threads_);
       for (std::size_t i = 1; i < cores_.size(); ++i) threads.emplace_back([this, i] { run_core(i); });
       cores_[0]->run([&] { spawn(run_main(*this, main, exit_code)); });
-    } catch (const std::system_error& problem) {
-      log_error("env", "the system gives no more threads", {{"error", problem.what()}});
+    } catch (const std::system_error&) {
+      log_error("env", "cannot start", {{"error", no_more_threads().error().message}});
       stop_cores();
     }
     for (std::thread& thread : threads) thread.join();

@@ -13,6 +13,7 @@
 
 #include "base/assert.h"
 #include "base/log.h"
+#include "env/process.h"
 #include "fmt/format.h"
 #include "journal/rados/object_tag.h"
 
@@ -223,6 +224,7 @@ Result<void> RadosClusterImpl::configure() {
 }
 
 Result<void> RadosClusterImpl::connect() {
+  WEIR_CHECK(env::try_threads(rados_threads));  // librados aborts the process when it is refused one
   try {
     if (const int outcome = rados_.init(options_.user.c_str()); outcome < 0) return failed("librados", outcome);
     WEIR_CHECK(configure());

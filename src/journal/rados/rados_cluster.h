@@ -16,6 +16,9 @@
 
 namespace weir::journal {
 
+// Threads that librados starts for one cluster, whatever is done with it.
+inline constexpr std::uint32_t rados_threads = 13;
+
 struct RadosClusterOptions {
   std::string configuration_file;  // ceph.conf; empty: none is read
   std::string monitors;            // as Ceph's mon_host; empty: as the file says
@@ -33,7 +36,8 @@ struct RadosClusterOptions {
 // Any core may call, also several at once. Destroyed when no call is in flight, outside of the cores or by close().
 class RadosCluster : public ObjectPool {
  public:
-  // Errors: not_found (the pool), timeout (no monitor answers), invalid_argument (an option that Ceph refuses), io.
+  // Errors: not_found (the pool), timeout (no monitor answers), invalid_argument (an option that Ceph refuses),
+  // limit_exceeded (the system does not give librados its threads), io.
   [[nodiscard]] static env::Task<Result<std::unique_ptr<RadosCluster>>> connect(env::Core& core,
                                                                                 RadosClusterOptions options);
   // Disconnects. No call may be in flight or follow. Destroying without it blocks the thread for a moment.
