@@ -11,7 +11,9 @@
 #include "cli/server_settings.h"
 #include "directory/map_metrics.h"
 #include "directory/metrics.h"
+#include "directory/rate_handler.h"
 #include "directory/settings.h"
+#include "frontend/call_rates.h"
 #include "frontend/metrics.h"
 #include "frontend/settings.h"
 #include "journal/metrics.h"
@@ -49,21 +51,25 @@ struct AllMetrics {
   explicit AllMetrics(MetricsRegistry& registry, std::uint32_t lanes = 1)
       : net(registry),
         frontend(registry),
+        call_rates(registry),
         cell(registry, lanes),
         journal(registry),
         directory(registry),
         remote_cell(registry),
         cell_rpc(registry),
-        map(registry) {}
+        map(registry),
+        rates(registry) {}
 
   net::HttpMetrics net;
   frontend::FrontEndMetrics frontend;
+  frontend::CallRateMetrics call_rates;
   cell::CellMetrics cell;
   journal::JournalMetrics journal;
   directory::DirectoryMetrics directory;
   cell::RemoteCellMetrics remote_cell;
   cell::CellRpcMetrics cell_rpc;
   directory::MapMetrics map;
+  directory::RateMetrics rates;
 };
 
 }  // namespace weir::cli

@@ -24,8 +24,10 @@ Server::Server(env::Runtime& runtime, const AllSettings& settings, MetricsRegist
       http_metrics_(registry),
       http_(settings.net, http_metrics_),
       front_end_metrics_(registry),
+      call_rate_metrics_(registry),
       directory_metrics_(registry),
       journal_metrics_(registry),
+      call_rates_(core_, call_rate_metrics_),
       admin_handler_(registry, health_) {}
 
 Server::~Server() = default;
@@ -89,7 +91,6 @@ env::Task<Result<void>> Server::open_front_ends() {
       .cell = *cell_,
       .directory = *directory_client_,
       .call_rates = call_rates_,
-      .call_rates_core = core_,
       .settings = settings_.frontend,
       .quotas = settings_.directory,
       .metrics = front_end_metrics_,

@@ -19,6 +19,7 @@
 #include "frontend/admin/admin_handler.h"
 #include "frontend/front_end.h"
 #include "frontend/health.h"
+#include "frontend/local_call_rates.h"
 #include "metastore/metastore.h"
 #include "net/server.h"
 
@@ -65,9 +66,10 @@ class Server {
   net::HttpMetrics http_metrics_;
   net::HttpResources http_;
   frontend::FrontEndMetrics front_end_metrics_;
+  frontend::CallRateMetrics call_rate_metrics_;
   directory::DirectoryMetrics directory_metrics_;
   journal::JournalMetrics journal_metrics_;
-  frontend::CallRates call_rates_;
+  frontend::LocalCallRates call_rates_;
   std::unique_ptr<cell::CellMetrics> cell_metrics_;  // known once the number of lanes is
   std::unique_ptr<cell::CellContext> cell_context_;
 

@@ -1,32 +1,46 @@
-// CallRates: how often an account may call each control operation (API reference, section 3.1).
+// CallRates: how often an account may call each control operation (API reference, section 3.1). LocalCallRates counts
+// for one process, FleetCallRates for a whole fleet.
 //
-// Threading: belongs to the directory's core, so that a rate holds for the whole process.
+// Data operations do not come here: what is per shard is counted by the shard's lane.
 #pragma once
 
+#include <cstdint>
 #include <string>
-#include <string_view>
 
-#include "absl/container/flat_hash_map.h"
-#include "base/time.h"
-#include "model/rate_window.h"
+#include "base/metrics.h"
+#include "env/core.h"
+#include "env/task.h"
 
 namespace weir::frontend {
 
+struct CallRateMetrics {
+  explicit CallRateMetrics(MetricsRegistry& registry);
+
+  Counter& over_rate;     // of those refused: counted here, or by the directory
+  Counter& over_told;     // refused without asking, as the directory had told
+  Counter& over_share;    // over this front end's share
+  Counter& without_room;  // too many subjects at once
+  Counter& admitted_by_share;
+  Counter& asks;
+  Counter& asks_failed;
+  Counter& grants_late;  // grants that came too late to be used
+  Gauge& subjects;
+  Gauge& waiting;
+  Gauge& apart;       // 1 while rates are held by shares
+  Gauge& front_ends;  // of which this one has a share, as told last
+};
+
 class CallRates {
  public:
-  // `subjects_max`: windows kept at once. Beyond it the idle ones are dropped; if none is idle the call is refused, so
-  // that memory stays bounded whoever calls.
-  explicit CallRates(std::size_t subjects_max = 65'536) noexcept : subjects_max_(subjects_max) {}
+  CallRates() = default;
+  CallRates(const CallRates&) = delete;
+  CallRates& operator=(const CallRates&) = delete;
+  virtual ~CallRates() = default;
 
-  // Counts one call of `subject` ("account/region/operation" or a stream's) and says whether it is within
-  // `calls_per_second`.
-  [[nodiscard]] bool try_admit(MonotonicTime now, const std::string& subject, std::uint64_t calls_per_second);
-  [[nodiscard]] std::size_t subjects() const noexcept { return windows_.size(); }
-
- private:
-  void drop_idle(MonotonicTime now);
-  absl::flat_hash_map<std::string, model::CallRate> windows_;
-  std::size_t subjects_max_;
+  // Counts one call of `subject` ("account/region/operation", or with the stream's name behind it) and says whether it
+  // is within `calls_per_second`, at least 1. Any core; comes back on `caller`.
+  [[nodiscard]] virtual env::Task<bool> admit(env::Core& caller, std::string subject,
+                                              std::uint32_t calls_per_second) = 0;
 };
 
 }  // namespace weir::frontend

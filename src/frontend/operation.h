@@ -31,8 +31,7 @@ namespace weir::frontend {
 struct Services {
   cell::CellClient& cell;
   directory::DirectoryClient& directory;
-  CallRates& call_rates;  // only on call_rates_core
-  env::Core& call_rates_core;
+  CallRates& call_rates;
   const FrontEndSettings& settings;
   const directory::DirectorySettings& quotas;
   FrontEndMetrics& metrics;

@@ -10,9 +10,18 @@ struct FrontEndSettings {
       : reroute_time_max(registry, "frontend.reroute_time_max", seconds(5),
                          {.least = milliseconds(1), .most = seconds(60)},
                          "How long a put waits for the shard map that follows a split or merge before it answers "
-                         "ServiceUnavailable.") {}
+                         "ServiceUnavailable."),
+        call_rates_wait_max(registry, "frontend.call_rates_wait_max", milliseconds(100),
+                            {.least = milliseconds(1), .most = seconds(10)},
+                            "In a fleet: how long a control call waits for the directory to count it before this front "
+                            "end goes by its share of the call's rate."),
+        front_ends_assumed(registry, "frontend.front_ends_assumed", 10, {.least = 1, .most = 16'384},
+                           "In a fleet: among how many front ends a call's rate is shared while no directory can be "
+                           "asked, until a directory has told how many there are.") {}
 
   Setting<milliseconds> reroute_time_max;
+  Setting<milliseconds> call_rates_wait_max;
+  Setting<std::uint64_t> front_ends_assumed;
 };
 
 }  // namespace weir::frontend

@@ -13,6 +13,7 @@
 #include "cli/map_publisher.h"
 #include "directory/local_directory.h"
 #include "frontend/front_end.h"
+#include "frontend/local_call_rates.h"
 #include "kinesis/encoding.h"
 #include "tests/frontend/authentication_support.h"
 #include "tests/frontend/wire_value.h"
@@ -71,7 +72,8 @@ class TestServer {
   simulation::Process process_;
   FrontEndSettings settings_;
   FrontEndMetrics metrics_;
-  CallRates call_rates_;
+  CallRateMetrics call_rate_metrics_;
+  LocalCallRates call_rates_;
   std::unique_ptr<directory::LocalDirectory> directory_client_;
   std::unique_ptr<Services> services_;
   std::vector<std::unique_ptr<Authenticator>> authenticators_;

@@ -54,7 +54,9 @@ std::string Reply::header(std::string_view name) const {
 TestServer::TestServer(env::Simulation& simulation, simulation::World& world, const ServerOptions& options)
     : process_(simulation, world, options.enforce_rates),
       settings_(process_.settings.registry),
-      metrics_(process_.metrics_registry) {
+      metrics_(process_.metrics_registry),
+      call_rate_metrics_(process_.metrics_registry),
+      call_rates_(process_.home, call_rate_metrics_) {
   std::vector<std::string> assignments = {"journal.segment_bytes=32MiB"};  // the largest batch fits
   assignments.insert(assignments.end(), options.settings.begin(), options.settings.end());
   for (const std::string& assignment : assignments) {
@@ -70,7 +72,6 @@ env::Task<Result<void>> TestServer::open() {
   services_ = std::make_unique<Services>(Services{.cell = *process_.cell,
                                                   .directory = *directory_client_,
                                                   .call_rates = call_rates_,
-                                                  .call_rates_core = process_.home,
                                                   .settings = settings_,
                                                   .quotas = process_.settings.directory,
                                                   .metrics = metrics_,

@@ -240,14 +240,31 @@ TEST(CallRates, ListShardsIsCountedPerStream) {
 }
 
 TEST(CallRates, StayWithinTheirMemory) {
-  CallRates rates(3);
+  SubjectTable<model::CallRate> table({.subjects_max = 3, .account_subjects_max = 3});
+  const auto admits = [&table](MonotonicTime now, const std::string& subject) {
+    model::CallRate* const rate = table.find_or_make(now, subject);
+    return rate != nullptr && rate->try_admit(now, 5);
+  };
   const MonotonicTime start(seconds(10));
-  for (const std::string subject : {"a", "b", "c"}) EXPECT_TRUE(rates.try_admit(start, subject, 5));
-  EXPECT_FALSE(rates.try_admit(start, "d", 5)) << "no window is idle";
-  EXPECT_TRUE(rates.try_admit(start, "a", 5));
-  EXPECT_EQ(rates.subjects(), 3U);
-  EXPECT_TRUE(rates.try_admit(start + seconds(1), "d", 5)) << "idle windows make room";
-  EXPECT_EQ(rates.subjects(), 1U);
+  for (const std::string subject : {"1/a", "2/b", "3/c"}) EXPECT_TRUE(admits(start, subject));
+  EXPECT_FALSE(admits(start, "4/d")) << "no window is idle";
+  EXPECT_TRUE(admits(start, "1/a"));
+  EXPECT_EQ(table.size(), 3U);
+  EXPECT_TRUE(admits(start + seconds(1), "4/d")) << "idle windows make room";
+  EXPECT_EQ(table.size(), 1U);
+}
+
+TEST(CallRates, NoAccountTakesTheMemoryOfOthers) {
+  SubjectTable<model::CallRate> table({.subjects_max = 6, .account_subjects_max = 4});
+  MonotonicTime now(seconds(10));
+  for (int i = 0; i < 10; ++i) {
+    model::CallRate* const rate = table.find_or_make(now, "1/" + std::to_string(i));
+    EXPECT_EQ(rate != nullptr, i < 4) << i;
+    if (rate != nullptr) EXPECT_TRUE(rate->try_admit(now, 5));
+  }
+  EXPECT_NE(table.find_or_make(now, "2/a"), nullptr);
+  now += seconds(2);
+  for (int i = 10; i < 14; ++i) EXPECT_NE(table.find_or_make(now, "1/" + std::to_string(i)), nullptr) << i;
 }
 
 }  // namespace

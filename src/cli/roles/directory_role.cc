@@ -34,6 +34,7 @@ DirectoryRole::DirectoryRole(const ProcessContext& context)
       cell_metrics_(context.registry),
       directory_metrics_(context.registry),
       map_metrics_(context.registry),
+      rate_metrics_(context.registry),
       tasks_(context.core),
       stop_(context.core) {}
 
@@ -83,6 +84,11 @@ std::optional<env::Endpoint> DirectoryRole::leader() const {
 void DirectoryRole::make_map_parts() {
   source_ = std::make_unique<directory::MapSource>(context_.core, directory::MapSourceOptions{}, map_metrics_);
   commands_ = std::make_unique<directory::CommandHandler>(context_.core, [this] { return leader(); });
+  rates_ = std::make_unique<directory::RateHandler>(
+      context_.core,
+      directory::RateHandler::Leadership{.is_leader = [this] { return election_->is_leader(); },
+                                         .leader = [this] { return leader(); }},
+      rate_metrics_);
   directory::MapFollowerOptions options;
   options.name = settings_.process.get();
   options.kind = directory::FollowerKind::directory;
@@ -104,6 +110,7 @@ env::Task<Result<void>> DirectoryRole::open_port() {
       .home = context_.core,
       .source = *source_,
       .commands = *commands_,
+      .rates = *rates_,
       .leading = [this]() -> directory::FleetLeader* { return leading_ && election_->is_leader() ? leading_->fleet.get() : nullptr; },
       .leader = [this] { return leader(); },
       .status = [this] {
@@ -156,11 +163,13 @@ env::Task<Result<void>> DirectoryRole::begin_to_lead(std::uint64_t term) {
   leading_->fleet = std::make_unique<directory::FleetLeader>(context_.core, *leading_->directory,
                                                              directory::PlacementOptions{});
   commands_->lead(*leading_->directory);
+  rates_->lead([directory = leading_->directory.get()] { return !directory->map()->fleets().empty(); });
   co_return Result<void>{};
 }
 
 env::Task<void> DirectoryRole::end_leading() {
   if (!leading_) co_return;
+  rates_->stop_leading();
   if (leading_->directory_started) {
     co_await commands_->stop_leading();
     co_await leading_->fleet->stop();

@@ -18,6 +18,7 @@
 #include "directory/leader_election.h"
 #include "directory/map_follower.h"
 #include "directory/map_source.h"
+#include "directory/rate_handler.h"
 #include "env/task_group.h"
 #include "metastore/metastore.h"
 
@@ -51,12 +52,14 @@ class DirectoryRole final : public Role {
   cell::RemoteCellMetrics cell_metrics_;
   directory::DirectoryMetrics directory_metrics_;
   directory::MapMetrics map_metrics_;
+  directory::RateMetrics rate_metrics_;
   FleetLink link_;
   std::unique_ptr<metastore::Metastore> store_;
   std::unique_ptr<directory::LeaderElection> election_;
   std::unique_ptr<directory::MapSource> source_;
   std::unique_ptr<directory::MapFollower> follower_;
   std::unique_ptr<directory::CommandHandler> commands_;
+  std::unique_ptr<directory::RateHandler> rates_;
   std::unique_ptr<Leading> leading_;
   std::vector<std::unique_ptr<DirectoryRpc>> handlers_;  // by core
   std::unique_ptr<net::HttpServer> port_;

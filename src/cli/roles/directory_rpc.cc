@@ -34,6 +34,7 @@ env::Task<net::HttpResponse> DirectoryRpc::handle(net::HttpRequest& request) {
   if (request.method != "POST") co_return respond(405, {});
   if (request.path == directory::follow_path) co_return co_await parts_.source.follow(core_, request.body);
   if (request.path == directory::command_path) co_return co_await parts_.commands.handle(core_, request.body);
+  if (request.path == directory::rates_path) co_return co_await parts_.rates.handle(core_, request.body);
   if (!is_for_leader(request.path) && request.path != directory::status_path) co_return respond(404, {});
   co_await parts_.home.enter();
   net::HttpResponse response = co_await answer_at_home(request.path, as_text(request.body));

@@ -1,6 +1,6 @@
 // DirectoryRpc: what a directory answers to the other processes of the fleet, on one core.
 //
-//   follow, command                     any directory; a command goes to the leader
+//   follow, command, rates              any directory; commands and asks about call rates are answered by the leader
 //   beat, claim, define_cell, drain     the leader; others say who leads
 //   status                              any directory, as JSON
 #pragma once
@@ -13,6 +13,7 @@
 #include "directory/fleet_leader.h"
 #include "directory/fleet_messages.h"
 #include "directory/map_source.h"
+#include "directory/rate_handler.h"
 #include "env/core.h"
 #include "net/http.h"
 
@@ -23,6 +24,7 @@ struct DirectoryParts {
   env::Core& home;
   directory::MapSource& source;
   directory::CommandHandler& commands;
+  directory::RateHandler& rates;
   std::function<directory::FleetLeader*()> leading;           // null when this process does not lead
   std::function<std::optional<env::Endpoint>()> leader;       // as far as this process knows
   std::function<std::string()> status;                        // one JSON object

@@ -35,6 +35,7 @@ FrontEndRole::FrontEndRole(const ProcessContext& context)
       settings_(context.settings.fleet),
       admin_(context),
       front_end_metrics_(context.registry),
+      call_rate_metrics_(context.registry),
       cell_metrics_(context.registry),
       map_metrics_(context.registry) {}
 
@@ -62,6 +63,7 @@ env::Task<Result<void>> FrontEndRole::start() {
   } else if (saved.error().code != ErrorCode::not_found) {
     log_warning("frontend", "the saved map is of no use", {{"reason", saved.error().message}});
   }
+  make_call_rates();
   follower_->start();
   follows_ = true;
   co_await wait_for_map();
@@ -93,6 +95,18 @@ void FrontEndRole::make_follower() {
           }});
 }
 
+void FrontEndRole::make_call_rates() {
+  frontend::FleetCallRatesOptions options;
+  options.process = settings_.process.get();
+  options.fleet = settings_.name.get();
+  options.directories = directories_;
+  options.wait_max = context_.settings.frontend.call_rates_wait_max.get();
+  options.front_ends_assumed = static_cast<std::uint32_t>(context_.settings.frontend.front_ends_assumed.get());
+  call_rates_ = std::make_unique<frontend::FleetCallRates>(context_.core, link_.connect_to_directories(),
+                                                           std::move(options), call_rate_metrics_);
+  call_rates_->start();
+}
+
 env::Task<void> FrontEndRole::wait_for_map() {
   while (follower_->map() == nullptr) {
     const MonotonicTime until = context_.core.now() + complaint_interval;
@@ -108,8 +122,7 @@ Result<void> FrontEndRole::make_front_ends() {
   services_ = std::make_unique<frontend::Services>(frontend::Services{
       .cell = *cells_,
       .directory = *directory_,
-      .call_rates = call_rates_,
-      .call_rates_core = context_.core,
+      .call_rates = *call_rates_,
       .settings = context_.settings.frontend,
       .quotas = context_.settings.directory,
       .metrics = front_end_metrics_,
@@ -152,6 +165,7 @@ env::Task<void> FrontEndRole::stop() {
   if (port_) co_await port_->stop(grace);
   if (tls_port_) co_await tls_port_->stop(grace);
   if (follows_) co_await follower_->stop();
+  if (call_rates_) co_await call_rates_->stop();
   if (directory_) {
     for (std::uint32_t i = 0; i < context_.runtime.core_count(); ++i) {
       co_await context_.runtime.core(i).enter();

@@ -14,6 +14,7 @@
 #include "cli/roles/role.h"
 #include "directory/map_follower.h"
 #include "directory/remote_directory.h"
+#include "frontend/fleet_call_rates.h"
 #include "frontend/front_end.h"
 
 namespace weir::cli {
@@ -32,6 +33,7 @@ class FrontEndRole final : public Role {
   class FirstMap;
 
   void make_follower();
+  void make_call_rates();
   // Returns when there is a map to serve from, or stop() was called.
   [[nodiscard]] env::Task<void> wait_for_map();
   [[nodiscard]] Result<void> make_front_ends();
@@ -41,14 +43,15 @@ class FrontEndRole final : public Role {
   const FleetSettings& settings_;
   AdminPort admin_;
   frontend::FrontEndMetrics front_end_metrics_;
+  frontend::CallRateMetrics call_rate_metrics_;
   cell::RemoteCellMetrics cell_metrics_;
   directory::MapMetrics map_metrics_;
-  frontend::CallRates call_rates_;
   FleetLink link_;
   std::vector<env::Endpoint> directories_;
   std::unique_ptr<CredentialsWatcher> credentials_;
   std::unique_ptr<cell::RemoteCell> cells_;
   std::unique_ptr<directory::RemoteDirectory> directory_;
+  std::unique_ptr<frontend::FleetCallRates> call_rates_;
   std::unique_ptr<FirstMap> first_map_;
   std::unique_ptr<directory::MapFollower> follower_;
   std::unique_ptr<frontend::Services> services_;

@@ -55,10 +55,8 @@ env::Task<std::optional<kinesis::ApiError>> over_call_rate(OperationCall& call, 
   const bool per_stream = operation.call_rate_scope == kinesis::CallRateScope::stream;
   std::string subject = call.identity.account + "/" + call.identity.region + "/" + std::string(operation.name);
   if (per_stream) subject.append("/").append(stream_name);
-  env::Core& counting_core = call.services.call_rates_core;
-  co_await counting_core.enter();
-  const bool admitted = call.services.call_rates.try_admit(counting_core.now(), subject, operation.calls_per_second);
-  co_await call.core.enter();
+  const bool admitted =
+      co_await call.services.call_rates.admit(call.core, std::move(subject), operation.calls_per_second);
   if (admitted) co_return std::nullopt;
   if (per_stream) co_return kinesis::errors::stream_calls_exceeded(stream_name, call.identity.account);
   co_return kinesis::errors::account_calls_exceeded(operation.name, call.identity.account);
