@@ -14,6 +14,9 @@ namespace {
 // What a trim is taken to cost at least: a full disk asks for one with every batch it refuses.
 constexpr Duration trim_duration_min = milliseconds(10);
 
+// A write that takes so long is worth a person's attention.
+constexpr Duration silent_after = seconds(1);
+
 class RetentionAt final : public journal::RetentionView {
  public:
   RetentionAt(const ShardTable& shards, WallTime now) noexcept : shards_(shards), now_(now) {}
@@ -74,6 +77,26 @@ env::Task<void> Lane::stop() {
 env::Task<bool> Lane::wait_until_fenced() {
   while (state_ != State::fenced && !stopping_) co_await ended_.wait();
   co_return state_ == State::fenced;
+}
+
+LaneReport Lane::report() const {
+  LaneReport report{.lane = options_.lane, .trouble = LaneTrouble::none, .reason = trouble_};
+  const Duration waits = commit_began_ ? core_.now() - *commit_began_ : Duration::zero();
+  if (stopping_ || state_ == State::stopped) {
+    report.trouble = LaneTrouble::stopping;
+  } else if (state_ == State::fenced) {
+    report.trouble = LaneTrouble::fenced;
+  } else if (state_ == State::recovering) {
+    report.trouble = LaneTrouble::recovering;
+  } else if (waits >= silent_after) {
+    report.trouble = LaneTrouble::silent;
+    report.reason = "no answer for " + std::to_string(waits / seconds(1)) + " s";
+  } else if (disk_full_) {
+    report.trouble = LaneTrouble::full;
+  } else {
+    report.reason.clear();
+  }
+  return report;
 }
 
 void Lane::apply(const directory::ShardMap& map) {

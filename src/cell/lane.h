@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "base/time.h"
 #include "cell/cell_client.h"
 #include "cell/lane_options.h"
+#include "cell/lane_report.h"
 #include "cell/metrics.h"
 #include "cell/pending_batches.h"
 #include "cell/shard_table.h"
@@ -46,6 +48,9 @@ class Lane {
   [[nodiscard]] env::Task<void> stop();
   // Returns when another owner is found to have the lane: true. False when the lane stops before.
   [[nodiscard]] env::Task<bool> wait_until_fenced();
+
+  // Whether the lane takes records now, and why not.
+  [[nodiscard]] LaneReport report() const;
 
   // Takes the lane's shards from `map` (ShardTable::apply). Nothing is trimmed before the first map.
   void apply(const directory::ShardMap& map);
@@ -120,6 +125,8 @@ class Lane {
   State state_ = State::serving;
   bool stopping_ = false;
   bool disk_full_ = false;  // the last commit was refused for want of space
+  std::string trouble_;     // what the last commit failed of, while disk_full_ or not serving
+  std::optional<MonotonicTime> commit_began_;  // of the one in flight
   bool trimming_ = false;
   ShardTable shards_;
   PendingBatches batches_;

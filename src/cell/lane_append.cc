@@ -157,7 +157,9 @@ env::Task<void> Lane::commit_loop() {
 env::Task<void> Lane::commit_next() {
   PendingBatch batch = batches_.take();
   metrics_.batch_calls.observe(static_cast<double>(batch.calls));
+  commit_began_ = core_.now();
   const Result<void> result = co_await journal_->commit(std::move(batch.fragments));
+  commit_began_.reset();
   if (result.has_value()) {
     committed(batch);
   } else {
@@ -176,6 +178,7 @@ void Lane::committed(const PendingBatch& batch) {
 // Decides what becomes of the lane, and refuses the batch. Unless only space was wanting, everything else that is
 // pending is refused, too: its callers had better try again than wait for a recovery of unknown length.
 void Lane::commit_failed(const PendingBatch& batch, const Error& error) {
+  trouble_ = error.message;
   if (error.code == ErrorCode::no_space) {
     if (!std::exchange(disk_full_, true)) {
       log_error("cell", "the disk is full: writes are refused until there is space, reads go on",
@@ -211,6 +214,7 @@ env::Task<void> Lane::recover() {
       co_return;
     }
     log_error("cell", "the lane could not recover", {{"lane", options_.lane.value}, {"error", result.error().message}});
+    trouble_ = result.error().message;
     if (result.error().code == ErrorCode::fenced) {
       enter_state(State::fenced);
       co_return;

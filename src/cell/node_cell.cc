@@ -209,6 +209,19 @@ NodeStatus NodeCell::status() const noexcept {
   return status;
 }
 
+env::Task<std::vector<LaneReport>> NodeCell::reports() {
+  std::vector<LaneReport> reports;
+  for (const auto& state : cores_) {
+    co_await state->core.enter();
+    for (const auto& lane : state->lanes) {
+      if (lane != nullptr) reports.push_back(lane->report());
+    }
+  }
+  co_await home_.enter();
+  std::ranges::sort(reports, {}, [](const LaneReport& report) { return report.lane.value; });
+  co_return reports;
+}
+
 env::Task<void> NodeCell::apply(directory::ShardMapPointer map) {
   for (const auto& state : cores_) {
     co_await state->core.enter();

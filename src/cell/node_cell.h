@@ -77,6 +77,8 @@ class NodeCell : public CellClient, public directory::MapListener, public direct
   [[nodiscard]] env::Task<void> stop();
 
   [[nodiscard]] NodeStatus status() const noexcept;
+  // Of every lane held, by lane: asks the cores.
+  [[nodiscard]] env::Task<std::vector<LaneReport>> reports();
 
   // For callers in other processes: goes to the lane's core and returns there, with the lane, or with the reason why it
   // does not serve this caller. Waits until `deadline` at most, for the node's map when the caller's is newer and that

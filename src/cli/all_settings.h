@@ -7,6 +7,7 @@
 #include "cell/remote_cell_settings.h"
 #include "cell/rpc_handler.h"
 #include "cell/settings.h"
+#include "cli/process_watch.h"
 #include "cli/roles/fleet_settings.h"
 #include "cli/server_settings.h"
 #include "directory/map_metrics.h"
@@ -58,7 +59,8 @@ struct AllMetrics {
         remote_cell(registry),
         cell_rpc(registry),
         map(registry),
-        rates(registry) {}
+        rates(registry),
+        process(registry) {}
 
   net::HttpMetrics net;
   frontend::FrontEndMetrics frontend;
@@ -70,6 +72,7 @@ struct AllMetrics {
   cell::CellRpcMetrics cell_rpc;
   directory::MapMetrics map;
   directory::RateMetrics rates;
+  ProcessMetrics process;
 };
 
 }  // namespace weir::cli

@@ -2,6 +2,7 @@
 
 #include "base/log.h"
 #include "cell/lane_count.h"
+#include "cli/roles/readiness.h"
 #include "cli/service_tls.h"
 #include "env/file.h"
 #include "metastore/sqlite_metastore.h"
@@ -28,7 +29,9 @@ Server::Server(env::Runtime& runtime, const AllSettings& settings, MetricsRegist
       directory_metrics_(registry),
       journal_metrics_(registry),
       call_rates_(core_, call_rate_metrics_),
-      admin_handler_(registry, health_) {}
+      admin_handler_(registry, health_),
+      process_metrics_(registry),
+      watch_(core_, health_, process_metrics_) {}
 
 Server::~Server() = default;
 
@@ -43,10 +46,10 @@ env::Task<Result<std::unique_ptr<Server>>> Server::start(env::Runtime& runtime, 
     co_await server->stop();
     co_return std::unexpected(std::move(started.error()));
   }
-  cell::CellMetrics& lanes = *server->cell_metrics_;
-  server->health_.set_ready([&lanes] {
-    return std::ranges::all_of(lanes.lanes, [](const cell::LaneMetrics& lane) { return lane.serving.value() != 0; });
+  server->health_.set_look([cell = server->cell_.get()]() -> env::Task<frontend::Readiness> {
+    co_return readiness_of_server(co_await cell->reports());
   });
+  server->watch_.start();
   co_return server;
 }
 
@@ -142,6 +145,7 @@ env::Task<Result<void>> Server::open_ports() {
 
 env::Task<void> Server::stop() {
   health_.set_draining();
+  co_await watch_.stop();
   const Duration grace = settings_.server.drain_time_max.get();
   if (plain_) co_await plain_->stop(grace);
   if (tls_) co_await tls_->stop(grace);

@@ -13,6 +13,7 @@
 #include "cli/all_settings.h"
 #include "cli/credentials_watcher.h"
 #include "cli/map_publisher.h"
+#include "cli/process_watch.h"
 #include "directory/directory.h"
 #include "directory/local_directory.h"
 #include "env/runtime.h"
@@ -83,6 +84,8 @@ class Server {
   std::unique_ptr<MapPublisher> publisher_;
   bool directory_started_ = false;
   frontend::AdminHandler admin_handler_;
+  ProcessMetrics process_metrics_;
+  ProcessWatch watch_;
   std::unique_ptr<net::HttpServer> admin_;
   std::unique_ptr<net::HttpServer> plain_;
   std::unique_ptr<net::HttpServer> tls_;

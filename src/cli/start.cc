@@ -68,23 +68,6 @@ Result<void> check_limits(const AllSettings& settings, std::uint32_t cores) {
   return {};
 }
 
-// What the process uses, beside what the system grants it: the two numbers an alarm compares (docs/operations.md).
-void declare_process_metrics(MetricsRegistry& registry) {
-  const auto use = [&](std::string_view name, std::string_view help, std::uint64_t env::ProcessUsage::* member) {
-    registry.gauge_from(name, help, [member] { return static_cast<double>(env::process_usage().*member); });
-  };
-  use("weir_process_resident_bytes", "Memory in use", &env::ProcessUsage::resident_bytes);
-  use("weir_process_open_descriptors", "Descriptors in use", &env::ProcessUsage::open_descriptors);
-  use("weir_process_threads", "Threads; constant after the start", &env::ProcessUsage::threads);
-  const env::SystemLimits limits = env::system_limits();
-  const auto grant = [&](std::string_view name, std::string_view help, std::uint64_t value) {
-    registry.gauge_from(name, help, [value] { return static_cast<double>(value); });
-  };
-  grant("weir_process_resident_bytes_max", "Memory that the system grants", limits.memory_bytes);
-  grant("weir_process_open_descriptors_max", "Descriptors that the system grants", limits.descriptors_soft_max);
-  grant("weir_process_threads_max", "Threads that the system grants", limits.threads_max);
-}
-
 }  // namespace
 
 int start_process(const std::string& name, const ServeOptions& options, const ProcessMain& main) {
@@ -107,7 +90,6 @@ int start_process(const std::string& name, const ServeOptions& options, const Pr
   if (directory.empty()) directory = default_data_directory();
 
   MetricsRegistry metrics;
-  declare_process_metrics(metrics);
   Counter& dropped_lines =
       metrics.counter("weir_log_dropped_lines_total", "Log lines dropped because the log did not keep up");
   const auto log_sink = env::RealLogSink::start(env::standard_error_descriptor, dropped_lines);

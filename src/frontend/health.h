@@ -1,50 +1,67 @@
 // Health: three separate answers. Live: the process runs. Ready: it can serve, or says why not. Overload is neither: it
 // is answered per request by a retryable throttle (design, section 4).
 //
-// Threading: set by the starting core; read on the core of the admin port.
+// What readiness means is each role's own affair: it gives the Health a function that looks. Until then the process is
+// starting, and says what it waits for.
+//
+// Threading: one core, that of the admin port.
 #pragma once
 
-#include <atomic>
-#include <cstdint>
 #include <functional>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
+
+#include "env/task.h"
 
 namespace weir::frontend {
 
-enum class Readiness : std::uint8_t {
-  starting,  // recovering lanes, loading the map
-  ready,
-  lanes_down,  // some lane cannot write: it recovers after a failed write, or the disk is full
-  draining,    // stopping
-};
+// An answer that a person understands.
+struct Readiness {
+  bool ready = false;
+  // In one word, of a small set, what keeps the process from serving, or what is wrong although it serves; empty: all
+  // is well. The log tells of a change of this, not of the reason's every figure.
+  std::string_view cause;
+  std::string reason;                // one line: the cause with its names and figures; empty: all is well
+  std::vector<std::string> details;  // further lines
 
-[[nodiscard]] constexpr std::string_view to_string(Readiness readiness) noexcept {
-  switch (readiness) {
-    case Readiness::starting: return "not ready: starting, lanes are being recovered";
-    case Readiness::ready: return "ready";
-    case Readiness::lanes_down: return "not ready: a lane cannot write, see weir_cell_lane_serving and the log";
-    case Readiness::draining: return "not ready: draining before the stop";
+  [[nodiscard]] static Readiness all_well() { return {.ready = true, .cause = {}, .reason = {}, .details = {}}; }
+  // "ready", "ready: ...", "not ready: ...", then the details, each on a line of its own.
+  [[nodiscard]] std::string text() const {
+    std::string text = ready ? "ready" : "not ready";
+    if (!reason.empty()) text.append(": ").append(reason);
+    text.push_back('\n');
+    for (const std::string& detail : details) text.append("  ").append(detail).push_back('\n');
+    return text;
   }
-  return "unknown";
-}
+};
 
 class Health {
  public:
-  // `lanes_serve` says whether every lane takes records.
-  void set_ready(std::function<bool()> lanes_serve) {
-    lanes_serve_ = std::move(lanes_serve);
-    state_.store(Readiness::ready, std::memory_order_release);
-  }
-  void set_draining() noexcept { state_.store(Readiness::draining, std::memory_order_release); }
+  // Comes back on the core that it was called on.
+  using Look = std::function<env::Task<Readiness>()>;
 
-  [[nodiscard]] Readiness readiness() const {
-    const Readiness state = state_.load(std::memory_order_acquire);
-    return state == Readiness::ready && !lanes_serve_() ? Readiness::lanes_down : state;
+  // What the process waits for before it can serve.
+  void set_starting(std::string waits_for) { waits_for_ = std::move(waits_for); }
+  void set_look(Look look) { look_ = std::move(look); }
+  // From here on `look` is not called again.
+  void set_draining() noexcept { draining_ = true; }
+
+  [[nodiscard]] env::Task<Readiness> readiness() const {
+    if (draining_) {
+      co_return Readiness{.ready = false, .cause = "draining", .reason = "draining before the stop", .details = {}};
+    }
+    if (!look_) {
+      co_return Readiness{.ready = false, .cause = "starting", .reason = "starting: " + waits_for_, .details = {}};
+    }
+    co_return co_await look_();
   }
 
  private:
-  std::atomic<Readiness> state_{Readiness::starting};
-  std::function<bool()> lanes_serve_;
+  std::string waits_for_ = "opening what it stores";
+  Look look_;
+  bool draining_ = false;
 };
 
 }  // namespace weir::frontend

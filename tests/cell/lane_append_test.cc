@@ -299,6 +299,46 @@ TEST(Lane, AFullDiskIsTrimmedAtOnceAndTakesWritesAgainByItself) {
   });
 }
 
+TEST(Lane, ReportsWhatKeepsItFromTakingRecords) {
+  env::SimulatedDisk disk({.seed = 1, .capacity_bytes = 16 * mebibyte});
+  run_simulation({.seed = 1, .disk = &disk}, [&disk](env::Core& core) -> env::Task<void> {
+    const auto lane = co_await open_lane(core, lane_options(1));
+    EXPECT_EQ((*lane)->report().trouble, LaneTrouble::none);
+
+    env::TaskGroup puts(core);
+    std::optional<AppendReply> reply;
+    lane->gate().hold();
+    puts.spawn(put_into(*lane, first_shard, "slow", reply));
+    co_await core.sleep_for(milliseconds(900));
+    EXPECT_EQ((*lane)->report().trouble, LaneTrouble::none);
+    co_await core.sleep_for(seconds(3));
+    EXPECT_EQ((*lane)->report().trouble, LaneTrouble::silent);
+    EXPECT_EQ((*lane)->report().reason, "no answer for 3 s");
+    lane->gate().release();
+    co_await puts.wait();
+    EXPECT_EQ((*lane)->report().trouble, LaneTrouble::none);
+    EXPECT_EQ((*lane)->report().reason, "");
+
+    while ((co_await put(*lane, first_shard, std::string(100'000, 'x'))).refusal == Refusal::none) {
+    }
+    EXPECT_EQ((*lane)->report().trouble, LaneTrouble::full);
+    EXPECT_NE((*lane)->report().reason.find("bytes are free on the disk"), std::string::npos);
+    disk.set_capacity(64 * mebibyte);
+    EXPECT_EQ((co_await put(*lane, first_shard, "again")).refusal, Refusal::none);
+    EXPECT_EQ((*lane)->report().trouble, LaneTrouble::none);
+
+    disk.add_fault({.operation = env::DiskOperation::sync});
+    EXPECT_EQ((co_await put(*lane, first_shard, "lost")).refusal, Refusal::failed);
+    EXPECT_EQ((*lane)->report().trouble, LaneTrouble::recovering);
+    EXPECT_NE((*lane)->report().reason, "");
+    disk.clear_faults();
+    co_await core.sleep_for(seconds(6));
+    EXPECT_EQ((*lane)->report().trouble, LaneTrouble::none);
+    co_await (*lane)->stop();
+    EXPECT_EQ((*lane)->report().trouble, LaneTrouble::stopping);
+  });
+}
+
 TEST(Lane, AnOwnerWhoWasOvertakenNeitherWritesNorReads) {
   run_simulation(1, [](env::Core& core) -> env::Task<void> {
     const auto fence = std::make_shared<journal::LaneFence>();
@@ -309,6 +349,7 @@ TEST(Lane, AnOwnerWhoWasOvertakenNeitherWritesNorReads) {
     EXPECT_NE((co_await put(*old_owner, first_shard, "too late")).refusal, Refusal::none);
     co_await core.sleep_for(seconds(1));
     EXPECT_EQ((co_await put(*old_owner, first_shard, "too late")).refusal, Refusal::unavailable);
+    EXPECT_EQ((*old_owner)->report().trouble, LaneTrouble::fenced);
     const ReadReply read = co_await (*old_owner)->read({.shard = first_shard, .records_max = 1, .bytes_max = 1});
     EXPECT_EQ(read.refusal, Refusal::unavailable);
     EXPECT_FALSE((co_await (*old_owner)->close_shard(first_shard)).has_value());

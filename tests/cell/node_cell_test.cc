@@ -118,6 +118,25 @@ TEST(NodeCell, ALaneServesFromItsTakingToItsGivingUp) {
   });
 }
 
+TEST(NodeCell, ReportsEveryLaneItHolds) {
+  run_node(1, [](env::Simulation& simulation) -> env::Task<int> {
+    Node node;
+    node.open(simulation);
+    EXPECT_TRUE((co_await node.cell->reports()).empty());
+    for (const std::uint32_t i : {2U, 0U, 1U}) must(co_await node.cell->take(lane_number(i)));
+    const std::vector<LaneReport> reports = co_await node.cell->reports();
+    EXPECT_TRUE(simulation.core(0).is_current());
+    EXPECT_EQ(reports.size(), 3U);
+    for (std::uint32_t i = 0; i < reports.size(); ++i) {
+      EXPECT_EQ(reports[i].lane, lane_number(i));
+      EXPECT_EQ(reports[i].trouble, LaneTrouble::none);
+    }
+    co_await node.cell->stop();
+    EXPECT_TRUE((co_await node.cell->reports()).empty());
+    co_return 0;
+  });
+}
+
 // Puts numbered records until told to stop; remembers those acknowledged.
 env::Task<void> keep_putting(env::Core& caller, env::Core& home, NodeCell& cell, std::uint32_t shard, const bool& stop,
                              std::vector<std::string>& acknowledged) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "cli/roles/readiness.h"
 #include "journal/rados/rados_segment_store.h"
 
 namespace weir::cli {
@@ -35,6 +36,7 @@ env::Task<Result<void>> CellRole::start() {
   WEIR_CO_CHECK(co_await admin_.open());
   WEIR_CO_TRY(link_, co_await FleetLink::load(context_.core, settings_));
   WEIR_CO_TRY(directories_, parse_endpoints("fleet.directories", settings_.directories.get()));
+  admin_.health().set_starting("connecting to the engine (cell.engine = " + settings_.engine.get() + ")");
   WEIR_CO_TRY(cell::OpenStore open_store, co_await open_engine());
   WEIR_CO_CHECK(make_agent());
   node_ = std::make_unique<cell::NodeCell>(
@@ -56,8 +58,19 @@ env::Task<Result<void>> CellRole::start() {
   follows_ = true;
   agent_->start(*node_);
   beats_ = true;
-  admin_.health().set_ready([this] { return follower_->map() != nullptr && node_->status().lanes_held != 0; });
+  admin_.health().set_look([this] { return look(); });
   co_return Result<void>{};
+}
+
+env::Task<frontend::Readiness> CellRole::look() {
+  std::vector<cell::LaneReport> lanes = co_await node_->reports();
+  co_return readiness_of_node({.node = settings_.process.get(),
+                               .cell = cell_number(),
+                               .map = follower_->status(),
+                               .status = node_->status(),
+                               .lanes = std::move(lanes),
+                               .orders_silence = agent_->silence(),
+                               .orders_error = agent_->last_error()});
 }
 
 env::Task<Result<cell::OpenStore>> CellRole::open_engine() {
@@ -152,6 +165,7 @@ env::Task<Result<void>> CellRole::open_port() {
 }
 
 env::Task<void> CellRole::stop() {
+  admin_.drain();
   const Duration grace = context_.settings.server.drain_time_max.get();
   if (agent_ && beats_) co_await agent_->stop();
   if (node_) co_await node_->stop();

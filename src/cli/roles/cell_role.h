@@ -27,6 +27,7 @@ class CellRole final : public Role {
 
  private:
   [[nodiscard]] env::Task<Result<cell::OpenStore>> open_engine();
+  [[nodiscard]] env::Task<frontend::Readiness> look();
   [[nodiscard]] Result<void> make_agent();
   void make_follower();
   [[nodiscard]] env::Task<Result<void>> open_port();

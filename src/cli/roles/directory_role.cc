@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "cli/roles/fleet_status.h"
+#include "cli/roles/readiness.h"
 #include "metastore/etcd_metastore.h"
 
 namespace weir::cli {
@@ -48,17 +49,30 @@ env::Task<Result<void>> DirectoryRole::start() {
   if (settings_.process.get().empty()) co_return fail(ErrorCode::invalid_argument, "fleet.process is not set");
   WEIR_CO_CHECK(co_await admin_.open());
   WEIR_CO_TRY(link_, co_await FleetLink::load(context_.core, settings_));
+  admin_.health().set_starting("connecting to etcd at " + settings_.etcd.get());
   WEIR_CO_CHECK(co_await open_store());
   make_map_parts();
-  if (const auto saved = co_await follower_->start_from_saved_map(); !saved && saved.error().code != ErrorCode::not_found) {
+  if (const auto saved = co_await follower_->start_from_saved_map();
+      !saved && saved.error().code != ErrorCode::not_found) {
     log_warning("directory", "the saved map is of no use", {{"reason", saved.error().message}});
   }
   WEIR_CO_CHECK(co_await open_port());
   election_->start();
   follower_->start();
   tasks_.spawn(lead_when_elected());
-  admin_.health().set_ready([this] { return source_->newest() != nullptr; });
+  admin_.health().set_look([this] { return look(); });
   co_return Result<void>{};
+}
+
+env::Task<frontend::Readiness> DirectoryRole::look() const {
+  const directory::ShardMapPointer& newest = source_->newest();
+  co_return readiness_of_directory({.directory = settings_.process.get(),
+                                    .map = newest ? std::optional(newest->id()) : std::nullopt,
+                                    .leads = election_->is_leader(),
+                                    .leader = election_->leader(),
+                                    .etcd = settings_.etcd.get(),
+                                    .etcd_error = election_->last_error(),
+                                    .follows = follower_->status()});
 }
 
 env::Task<Result<void>> DirectoryRole::open_store() {
@@ -70,9 +84,9 @@ env::Task<Result<void>> DirectoryRole::open_store() {
   store_ = std::move(*store);
   election_ = std::make_unique<directory::LeaderElection>(
       context_.core, *store_,
-      directory::LeaderElectionOptions{.name = settings_.process.get(),
-                                       .endpoint = {.address = settings_.address.get(),
-                                                    .port = static_cast<std::uint16_t>(settings_.port.get())}});
+      directory::LeaderElectionOptions{
+          .name = settings_.process.get(),
+          .endpoint = {.address = settings_.address.get(), .port = static_cast<std::uint16_t>(settings_.port.get())}});
   co_return Result<void>{};
 }
 
@@ -160,8 +174,8 @@ env::Task<Result<void>> DirectoryRole::begin_to_lead(std::uint64_t term) {
   leading_->directory->add_listener(*source_);
   co_await leading_->directory->start(*leading_->cells);
   leading_->directory_started = true;
-  leading_->fleet = std::make_unique<directory::FleetLeader>(context_.core, *leading_->directory,
-                                                             directory::PlacementOptions{});
+  leading_->fleet =
+      std::make_unique<directory::FleetLeader>(context_.core, *leading_->directory, directory::PlacementOptions{});
   commands_->lead(*leading_->directory);
   rates_->lead([directory = leading_->directory.get()] { return !directory->map()->fleets().empty(); });
   co_return Result<void>{};
@@ -180,6 +194,7 @@ env::Task<void> DirectoryRole::end_leading() {
 }
 
 env::Task<void> DirectoryRole::stop() {
+  admin_.drain();
   stopping_ = true;
   stop_.notify_all();
   const Duration grace = context_.settings.server.drain_time_max.get();

@@ -38,6 +38,7 @@ class DirectoryRole final : public Role {
   struct Leading;
 
   [[nodiscard]] env::Task<Result<void>> open_store();
+  [[nodiscard]] env::Task<frontend::Readiness> look() const;
   void make_map_parts();
   [[nodiscard]] env::Task<Result<void>> open_port();
   // Leads whenever it is elected, until stop().

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "cli/roles/readiness.h"
 #include "cli/service_tls.h"
 
 namespace weir::cli {
@@ -10,6 +11,8 @@ namespace {
 
 // Between two lines of the log that say why there is no map yet.
 constexpr milliseconds complaint_interval{5'000};
+// Between two looks whether the process shall stop, while there is no map.
+constexpr milliseconds interrupt_interval{200};
 
 }  // namespace
 
@@ -56,6 +59,7 @@ env::Task<Result<void>> FrontEndRole::start() {
   cells_ = std::make_unique<cell::RemoteCell>(context_.runtime, context_.core, link_.connect_to_nodes(),
                                               context_.settings.remote_cell, cell_metrics_);
   make_follower();
+  admin_.health().set_look([this] { return look(); });
   if (const auto saved = co_await follower_->start_from_saved_map(); saved) {
     log_info("frontend", "starts from the saved map",
              {{"version", follower_->map()->version()},
@@ -67,11 +71,16 @@ env::Task<Result<void>> FrontEndRole::start() {
   follower_->start();
   follows_ = true;
   co_await wait_for_map();
+  if (follower_->map() == nullptr) co_return fail(ErrorCode::closed, "told to stop before there was a shard map");
   WEIR_CO_CHECK(make_front_ends());
   co_await first_map_->apply(follower_->map());
   WEIR_CO_CHECK(co_await open_ports());
-  admin_.health().set_ready([] { return true; });
+  missing_.clear();
   co_return Result<void>{};
+}
+
+env::Task<frontend::Readiness> FrontEndRole::look() const {
+  co_return readiness_of_front_end({.map = follower_->status(), .missing = missing_});
 }
 
 void FrontEndRole::make_follower() {
@@ -108,11 +117,15 @@ void FrontEndRole::make_call_rates() {
 }
 
 env::Task<void> FrontEndRole::wait_for_map() {
-  while (follower_->map() == nullptr) {
-    const MonotonicTime until = context_.core.now() + complaint_interval;
+  MonotonicTime complain = context_.core.now() + complaint_interval;
+  while (follower_->map() == nullptr && !interrupted_) {
+    const MonotonicTime until = context_.core.now() + interrupt_interval;
     if (co_await follower_->wait_for_version(context_.core, 0, until)) co_return;
-    log_warning("frontend", "no shard map yet; serves nothing until there is one",
-                {{"reason", follower_->status().last_error}});
+    if (context_.core.now() < complain) continue;
+    complain += complaint_interval;
+    log_warning(
+        "frontend", "no shard map yet; serves nothing until there is one",
+        {{"directory", env::to_string(follower_->status().directory)}, {"reason", follower_->status().last_error}});
   }
 }
 
@@ -161,6 +174,7 @@ env::Task<Result<void>> FrontEndRole::open_ports() {
 }
 
 env::Task<void> FrontEndRole::stop() {
+  admin_.drain();
   const Duration grace = context_.settings.server.drain_time_max.get();
   if (port_) co_await port_->stop(grace);
   if (tls_port_) co_await tls_port_->stop(grace);

@@ -25,6 +25,7 @@ class FrontEndRole final : public Role {
   ~FrontEndRole() override;
 
   [[nodiscard]] env::Task<Result<void>> start() override;
+  void interrupt() override { interrupted_ = true; }
   [[nodiscard]] env::Task<void> stop() override;
   [[nodiscard]] std::string describe() const override;
 
@@ -32,6 +33,7 @@ class FrontEndRole final : public Role {
   // Remembers that a whole map has come, and brings it to the front ends once they are there.
   class FirstMap;
 
+  [[nodiscard]] env::Task<frontend::Readiness> look() const;
   void make_follower();
   void make_call_rates();
   // Returns when there is a map to serve from, or stop() was called.
@@ -59,6 +61,8 @@ class FrontEndRole final : public Role {
   std::unique_ptr<net::HttpServer> port_;
   std::unique_ptr<net::HttpServer> tls_port_;  // null unless server.tls_enabled
   bool follows_ = false;
+  bool interrupted_ = false;                          // while it waited for the first map
+  std::string missing_ = "the port is not open yet";  // what it waits for before it serves; empty: nothing
 };
 
 [[nodiscard]] std::unique_ptr<Role> make_front_end_role(const ProcessContext& context);

@@ -8,6 +8,7 @@
 
 #include "cli/all_settings.h"
 #include "cli/commands.h"
+#include "cli/process_watch.h"
 #include "env/runtime.h"
 #include "frontend/admin/admin_handler.h"
 #include "frontend/health.h"
@@ -30,6 +31,8 @@ class Role {
   virtual ~Role() = default;
   // Errors: the first that a part reports, saying what was being started. stop() follows all the same.
   [[nodiscard]] virtual env::Task<Result<void>> start() = 0;
+  // Makes start() end soon, with an error, where it waits for others. Called while it runs.
+  virtual void interrupt() {}
   [[nodiscard]] virtual env::Task<void> stop() = 0;
   // The last part of the line that says that the process serves.
   [[nodiscard]] virtual std::string describe() const = 0;
@@ -45,14 +48,19 @@ class AdminPort {
  public:
   explicit AdminPort(const ProcessContext& context);
   [[nodiscard]] env::Task<Result<void>> open();
+  // Says from now on that the process is stopping: what the Health looked at may go.
+  void drain();
   [[nodiscard]] env::Task<void> close();
   [[nodiscard]] frontend::Health& health() noexcept { return health_; }
+  [[nodiscard]] const ProcessWatch& watch() const noexcept { return watch_; }
   [[nodiscard]] net::HttpResources& http() noexcept { return http_; }
 
  private:
   const ProcessContext context_;
   frontend::Health health_;
   frontend::AdminHandler handler_;
+  ProcessMetrics process_metrics_;
+  ProcessWatch watch_;
   net::HttpMetrics metrics_;
   net::HttpResources http_;
   std::unique_ptr<net::HttpServer> server_;

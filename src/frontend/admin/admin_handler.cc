@@ -19,8 +19,8 @@ env::Task<net::HttpResponse> AdminHandler::handle(net::HttpRequest& request) {
   if (request.method != "GET" && request.method != "HEAD") co_return text(405, "only GET\n");
   if (request.path == "/livez") co_return text(200, "live\n");
   if (request.path == "/readyz") {
-    const Readiness readiness = health_.readiness();
-    co_return text(readiness == Readiness::ready ? 200 : 503, std::string(to_string(readiness)) + "\n");
+    const Readiness readiness = co_await health_.readiness();
+    co_return text(readiness.ready ? 200 : 503, readiness.text());
   }
   if (request.path == "/metrics") {
     net::HttpResponse response = text(200, metrics_.prometheus_text());

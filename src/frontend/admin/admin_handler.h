@@ -2,7 +2,7 @@
 // when nothing else works.
 //
 //   GET /livez    200 "live"
-//   GET /readyz   200 "ready", or 503 with the reason
+//   GET /readyz   200 "ready", which may be followed by what is wrong all the same, or 503 with the reason
 //   GET /metrics  Prometheus text
 #pragma once
 
