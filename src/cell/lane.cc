@@ -117,21 +117,29 @@ void Lane::publish_shards() {
   levels_.shards_refused.set(static_cast<std::int64_t>(shards_.refused()));
 }
 
-env::Task<Result<WallTime>> Lane::close_shard(ShardKey key) {
+env::Task<Result<directory::ShardClosing>> Lane::close_shard(ShardKey key, directory::ShardOrder order) {
   const OperationGuard guard(*this);
   if (stopping_ || !serves_reads()) co_return fail(ErrorCode::unavailable, "the lane does not serve now");
   ShardState* const shard = shards_.find(key);
   if (shard == nullptr) co_return fail(ErrorCode::not_found, "the lane does not have the shard");
-  if (shard->closed.has_value()) co_return *shard->closed;
+  if (shard->closed.has_value()) co_return directory::ShardClosing{*shard->closed, options_.epoch};
+  if (order < shard->last_order) co_return fail(ErrorCode::conflict, "the order to close the shard is out of date");
+  shard->last_order = order;
   if (!shard->closing.has_value()) shard->closing = std::max(core_.wall_now(), shard->last_arrival);
   const WallTime closed_at = *shard->closing;
   const std::uint64_t last_batch = batches_.newest_begun();
   while (batches_.newest_settled() < last_batch) co_await settled_.wait();
-  co_return closed_at;
+  const ShardState* const still = shards_.find(key);
+  if (still == nullptr) co_return fail(ErrorCode::not_found, "the lane has lost the shard");
+  if (still->last_order != order) co_return fail(ErrorCode::conflict, "a later order for the shard has come");
+  co_return directory::ShardClosing{closed_at, options_.epoch};
 }
 
-void Lane::reopen_shard(ShardKey key) {
-  if (ShardState* const shard = shards_.find(key); shard != nullptr) shard->closing.reset();
+void Lane::reopen_shard(ShardKey key, directory::ShardOrder order) {
+  ShardState* const shard = shards_.find(key);
+  if (shard == nullptr || order < shard->last_order) return;
+  shard->last_order = order;
+  shard->closing.reset();
 }
 
 env::Task<Result<journal::TrimReport>> Lane::trim() {

@@ -20,6 +20,7 @@
 #include "cell/metrics.h"
 #include "cell/pending_batches.h"
 #include "cell/shard_table.h"
+#include "directory/shard_closer.h"
 #include "directory/shard_map.h"
 #include "env/core.h"
 #include "env/event.h"
@@ -54,6 +55,8 @@ class Lane {
 
   // Takes the lane's shards from `map` (ShardTable::apply). Nothing is trimmed before the first map.
   void apply(const directory::ShardMap& map);
+  // Whether there has been a map yet.
+  [[nodiscard]] bool has_map() const noexcept { return shards_.is_filled(); }
   // Whether the lane has the shard, or would have it if its node had room for more.
   [[nodiscard]] bool knows(ShardKey key) noexcept { return shards_.find(key) != nullptr || shards_.is_refused(key); }
   // Shards beyond the node's maximum; apply() tries again.
@@ -67,11 +70,12 @@ class Lane {
   [[nodiscard]] env::Task<LocateReply> locate(ShardKey key, StartFrom from, WallTime time);
 
   // Takes no more records for the shard, waits until those it took are durable or refused, and returns a close time
-  // that is not before the arrival of any of them. Closing again gives the same time. Errors: not_found when the lane
-  // does not have the shard, unavailable while the lane stops.
-  [[nodiscard]] env::Task<Result<WallTime>> close_shard(ShardKey key);
-  // Undoes close_shard(), as long as no map has closed the shard.
-  void reopen_shard(ShardKey key);
+  // that is not before the arrival of any of them, with the lane's epoch. Closing again gives the same time. Errors:
+  // not_found when the lane does not have the shard, unavailable while the lane stops, conflict when a later order for
+  // the shard has come.
+  [[nodiscard]] env::Task<Result<directory::ShardClosing>> close_shard(ShardKey key, directory::ShardOrder order);
+  // Undoes close_shard(), as long as no map has closed the shard, and no later order has come.
+  void reopen_shard(ShardKey key, directory::ShardOrder order);
 
   // Gives back the space of what is past its retention, now. Errors: unavailable before the first map, while the lane
   // stops or recovers, or beside another trim; as Journal::trim.

@@ -21,7 +21,8 @@ class LocalCell final : public NodeCell {
 
  private:
   LocalCell(env::Runtime& runtime, env::Core& home, std::uint32_t lanes, LaneAccess access, const CellContext& context)
-      : NodeCell(runtime, home, std::move(access), context, {}), lanes_(lanes) {}
+      : NodeCell(runtime, home, std::move(access), context, {.cell = 0, .maps_name_owners = false, .on_fenced = {}}),
+        lanes_(lanes) {}
   [[nodiscard]] env::Task<void> take_into(LaneId lane, Result<void>& outcome);
 
   const std::uint32_t lanes_;

@@ -110,7 +110,7 @@ env::Task<Result<void>> NodeCell::open(LaneId lane) {
   }
   // From here to the end without a pause, so that no map is missed.
   const std::shared_ptr<Lane> held = *std::move(opened);
-  if (state.map != nullptr) held->apply(*state.map);
+  apply_map(state, *held, index);
   state.lanes[index] = held;
   state.taking.reset(index);
   state.changed.notify_all();
@@ -227,8 +227,8 @@ env::Task<void> NodeCell::apply(directory::ShardMapPointer map) {
     co_await state->core.enter();
     if (state->map != nullptr && map->version() < state->map->version()) continue;
     state->map = map;
-    for (const auto& lane : state->lanes) {
-      if (lane != nullptr) lane->apply(*map);
+    for (std::size_t i = 0; i < state->lanes.size(); ++i) {
+      if (state->lanes[i] != nullptr) apply_map(*state, *state->lanes[i], i);
     }
     state->changed.notify_all();
   }
@@ -237,13 +237,21 @@ env::Task<void> NodeCell::apply(directory::ShardMapPointer map) {
   co_await readmit_shards();
 }
 
+void NodeCell::apply_map(const CoreState& state, Lane& lane, std::size_t index) const {
+  if (state.map == nullptr) return;
+  const directory::LaneOwner* const owner = state.map->owner(lane_at(index));
+  const bool is_of_this_epoch = owner != nullptr && owner->epoch >= lane.epoch();
+  if (!options_.maps_name_owners || is_of_this_epoch) lane.apply(*state.map);
+}
+
 // Lets shards that were refused in where others have left. From home, and back.
 env::Task<void> NodeCell::readmit_shards() {
   if (status().shards_refused == 0) co_return;
   for (const auto& state : cores_) {
     co_await state->core.enter();
-    for (const auto& lane : state->lanes) {
-      if (lane != nullptr && lane->shards_refused() != 0) lane->apply(*state->map);
+    for (std::size_t i = 0; i < state->lanes.size(); ++i) {
+      Lane* const lane = state->lanes[i].get();
+      if (lane != nullptr && lane->shards_refused() != 0) apply_map(*state, *lane, i);
     }
   }
   co_await home_.enter();
@@ -263,12 +271,13 @@ env::Task<std::expected<std::shared_ptr<Lane>, LaneRefusal>> NodeCell::enter_lan
     // Of an epoch that is over, as far as the caller knows, nothing is read or written here.
     const bool is_owner = held != nullptr && held->epoch() >= caller.epoch;
     const bool is_behind = caller.map_version > (state.map == nullptr ? 0 : state.map->version());
-    if (is_owner && (!is_behind || std::ranges::all_of(shards, [&](ShardKey key) { return held->knows(key); }))) {
+    const bool has_map = is_owner && (held->has_map() || !options_.maps_name_owners);
+    if (has_map && (!is_behind || std::ranges::all_of(shards, [&](ShardKey key) { return held->knows(key); }))) {
       co_return held;
     }
-    const bool waits = (is_behind || state.taking.test(index)) && state.core.now() < deadline;
+    const bool waits = (is_behind || (is_owner && !has_map) || state.taking.test(index)) && state.core.now() < deadline;
     if (waits && co_await state.changed.wait_until(deadline)) continue;
-    if (!waits && is_owner) co_return held;  // which knows what to say of its shards
+    if (!waits && has_map) co_return held;  // which knows what to say of its shards
     if (!waits) break;
   }
   co_return std::unexpected(refuse(state, index));
@@ -280,7 +289,13 @@ LaneRefusal NodeCell::refuse(const CoreState& state, std::size_t index) const {
     refusal.map_version = state.map->version();
     if (const directory::LaneOwner* owner = state.map->owner(lane_at(index))) refusal.owner = *owner;
   }
-  if (state.lanes[index] != nullptr) refusal.reason = "the node held the lane before its present owner";
+  if (const auto& held = state.lanes[index]; held != nullptr) {
+    refusal.reason = "the node held the lane before its present owner";
+    if (options_.maps_name_owners && !held->has_map()) {
+      refusal.refusal = Refusal::unavailable;
+      refusal.reason = "the lane waits for a map that names its present owner";
+    }
+  }
   if (state.taking.test(index)) {
     refusal.refusal = Refusal::unavailable;
     refusal.reason = "the lane is being recovered";
@@ -327,17 +342,18 @@ env::Task<LocateReply> NodeCell::locate(env::Core& caller, LaneId lane, ShardKey
   co_return reply;
 }
 
-env::Task<Result<WallTime>> NodeCell::close_shard(LaneId lane, ShardKey shard) {
+env::Task<Result<directory::ShardClosing>> NodeCell::close_shard(LaneId lane, ShardKey shard,
+                                                                 directory::ShardOrder order) {
   const std::shared_ptr<Lane> held = co_await enter_held(lane);
-  Result<WallTime> closed_at = fail(ErrorCode::not_found, std::string(lane_not_held));
-  if (held != nullptr) closed_at = co_await held->close_shard(shard);
+  Result<directory::ShardClosing> closed = fail(ErrorCode::not_found, std::string(lane_not_held));
+  if (held != nullptr) closed = co_await held->close_shard(shard, order);
   co_await home_.enter();
-  co_return closed_at;
+  co_return closed;
 }
 
-env::Task<void> NodeCell::reopen_shard(LaneId lane, ShardKey shard) {
+env::Task<void> NodeCell::reopen_shard(LaneId lane, ShardKey shard, directory::ShardOrder order) {
   const std::shared_ptr<Lane> held = co_await enter_held(lane);
-  if (held != nullptr) held->reopen_shard(shard);
+  if (held != nullptr) held->reopen_shard(shard, order);
   co_await home_.enter();
 }
 

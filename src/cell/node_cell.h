@@ -44,6 +44,9 @@ struct CellContext {
 
 struct NodeCellOptions {
   std::uint32_t cell = 0;  // number of the cell: its lanes are cell * lanes_max and the lanes_max - 1 that follow
+  // Whether maps say who owns a lane, and under which epoch, as those of a fleet do. A lane then serves only from a map
+  // that was made after its epoch was claimed: an older one may have shards open that were closed before the claim.
+  bool maps_name_owners = true;
   // Told, on the home core, of every lane that another owner took; the lane has left by then. May be empty.
   std::function<void(LaneId, Epoch)> on_fenced;
 };
@@ -97,8 +100,9 @@ class NodeCell : public CellClient, public directory::MapListener, public direct
   // MapListener: returns when every lane has taken its shards from `map`. A map older than the last is passed over.
   [[nodiscard]] env::Task<void> apply(directory::ShardMapPointer map) override;
   // ShardCloser: Lane::close_shard and reopen_shard.
-  [[nodiscard]] env::Task<Result<WallTime>> close_shard(LaneId lane, ShardKey shard) override;
-  [[nodiscard]] env::Task<void> reopen_shard(LaneId lane, ShardKey shard) override;
+  [[nodiscard]] env::Task<Result<directory::ShardClosing>> close_shard(LaneId lane, ShardKey shard,
+                                                                       directory::ShardOrder order) override;
+  [[nodiscard]] env::Task<void> reopen_shard(LaneId lane, ShardKey shard, directory::ShardOrder order) override;
 
   // Trims every lane now, one after the other, instead of waiting for its interval. For tests and operators.
   [[nodiscard]] env::Task<Result<void>> trim();
@@ -140,6 +144,8 @@ class NodeCell : public CellClient, public directory::MapListener, public direct
   [[nodiscard]] env::Task<Result<std::unique_ptr<Lane>>> open_on(env::Core& core, LaneId lane, Epoch epoch);
   [[nodiscard]] env::Task<void> leave(std::size_t index);
   [[nodiscard]] env::Task<void> watch(std::size_t index, std::shared_ptr<Lane> lane);
+  // Lets the lane take its shards from its core's map, if that is not too old for it.
+  void apply_map(const CoreState& state, Lane& lane, std::size_t index) const;
   [[nodiscard]] env::Task<void> readmit_shards();
   // Goes to the lane's core; null when it is not held.
   [[nodiscard]] env::Task<std::shared_ptr<Lane>> enter_held(LaneId lane);

@@ -115,22 +115,23 @@ env::Task<LocateReply> RemoteCell::locate(env::Core& caller, LaneId lane, ShardK
                                                            deadline(caller)));
 }
 
-env::Task<Result<WallTime>> RemoteCell::close_shard(LaneId lane, ShardKey shard) {
+env::Task<Result<directory::ShardClosing>> RemoteCell::close_shard(LaneId lane, ShardKey shard,
+                                                                   directory::ShardOrder order) {
   metrics_.closes.add();
-  const auto encode_call = [shard](const CallHeader& header) {
-    return encode(ShardCall{.header = header, .shard = shard});
+  const auto encode_call = [shard, order](const CallHeader& header) {
+    return encode(ShardCall{.header = header, .shard = shard, .order = order});
   };
-  auto answer = co_await of(home_).router.call<Result<WallTime>>(lane, close_shard_path, encode_call,
-                                                                 decode_close_shard_answer, true, deadline(home_));
+  auto answer = co_await of(home_).router.call<Result<directory::ShardClosing>>(
+      lane, close_shard_path, encode_call, decode_close_shard_answer, true, deadline(home_));
   if (answer.has_value()) co_return *std::move(answer);
-  if (answer.error().refusal == Refusal::failed) co_await reopen_shard(lane, shard);
-  co_return fail(ErrorCode::unavailable, std::move(answer.error().reason));
+  const bool is_known = answer.error().refusal != Refusal::failed;
+  co_return fail(is_known ? ErrorCode::unavailable : ErrorCode::timeout, std::move(answer.error().reason));
 }
 
-env::Task<void> RemoteCell::reopen_shard(LaneId lane, ShardKey shard) {
+env::Task<void> RemoteCell::reopen_shard(LaneId lane, ShardKey shard, directory::ShardOrder order) {
   metrics_.reopens.add();
-  const auto encode_call = [shard](const CallHeader& header) {
-    return encode(ShardCall{.header = header, .shard = shard});
+  const auto encode_call = [shard, order](const CallHeader& header) {
+    return encode(ShardCall{.header = header, .shard = shard, .order = order});
   };
   const auto answer = co_await of(home_).router.call<void>(lane, reopen_shard_path, encode_call,
                                                            decode_reopen_shard_answer, true, deadline(home_));

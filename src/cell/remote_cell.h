@@ -47,9 +47,10 @@ class RemoteCell final : public CellClient, public directory::MapListener, publi
 
   // MapListener: returns when every core sends to the owners that `map` names.
   [[nodiscard]] env::Task<void> apply(directory::ShardMapPointer map) override;
-  // ShardCloser. A close whose outcome is not known is undone as far as the node can be reached.
-  [[nodiscard]] env::Task<Result<WallTime>> close_shard(LaneId lane, ShardKey shard) override;
-  [[nodiscard]] env::Task<void> reopen_shard(LaneId lane, ShardKey shard) override;
+  // ShardCloser.
+  [[nodiscard]] env::Task<Result<directory::ShardClosing>> close_shard(LaneId lane, ShardKey shard,
+                                                                       directory::ShardOrder order) override;
+  [[nodiscard]] env::Task<void> reopen_shard(LaneId lane, ShardKey shard, directory::ShardOrder order) override;
 
  private:
   struct PerCore {

@@ -10,6 +10,7 @@
 #include "base/ids.h"
 #include "base/time.h"
 #include "cell/cell_client.h"
+#include "directory/shard_closer.h"
 #include "directory/shard_map.h"
 #include "journal/journal.h"
 
@@ -63,6 +64,7 @@ struct LocateCall {
 struct ShardCall {
   CallHeader header;
   ShardKey shard;
+  directory::ShardOrder order;
 };
 
 }  // namespace weir::cell

@@ -190,6 +190,8 @@ std::string encode(const ShardCall& call) {
   rpc::ShardCall message;
   to_message(call.header, *message.mutable_header());
   put_shard(call.shard, message);
+  message.set_order_term(call.order.term);
+  message.set_order_number(call.order.number);
   return message.SerializeAsString();
 }
 
@@ -228,7 +230,9 @@ Result<LocateCall> decode_locate_call(BytesView body) {
 
 Result<ShardCall> decode_shard_call(BytesView body) {
   WEIR_TRY(const rpc::ShardCall message, parse<rpc::ShardCall>(as_text(body)));
-  return ShardCall{.header = from_message(message.header()), .shard = shard_of(message)};
+  return ShardCall{.header = from_message(message.header()),
+                   .shard = shard_of(message),
+                   .order = {.term = message.order_term(), .number = message.order_number()}};
 }
 
 std::string encode_refusal(const LaneRefusal& refusal) {
@@ -273,13 +277,14 @@ std::string encode_locate_answer(const LocateReply& reply) {
   return message.SerializeAsString();
 }
 
-std::string encode_close_shard_answer(const Result<WallTime>& closed_at) {
+std::string encode_close_shard_answer(const Result<directory::ShardClosing>& closed) {
   rpc::CloseShardAnswer message;
-  if (closed_at.has_value()) {
-    message.set_closed_ms(unix_milliseconds(*closed_at));
+  if (closed.has_value()) {
+    message.set_closed_ms(unix_milliseconds(closed->time));
+    message.set_epoch(closed->epoch.value);
   } else {
-    message.mutable_error()->set_code(std::string(to_string(closed_at.error().code)));
-    message.mutable_error()->set_reason(closed_at.error().message);
+    message.mutable_error()->set_code(std::string(to_string(closed.error().code)));
+    message.mutable_error()->set_reason(closed.error().message);
   }
   return message.SerializeAsString();
 }
@@ -331,13 +336,17 @@ Result<Answer<LocateReply>> decode_locate_answer(std::string_view body) {
   });
 }
 
-Result<Answer<Result<WallTime>>> decode_close_shard_answer(std::string_view body) {
-  using Closed = Result<WallTime>;
-  return decode_answer<Closed, rpc::CloseShardAnswer>(body, [](const rpc::CloseShardAnswer& message) {
-    Closed closed_at(wall_time_ms(message.closed_ms()));
-    if (message.has_error()) closed_at = fail(error_code(message.error().code()), message.error().reason());
-    return Result<Answer<Closed>>(Answer<Closed>(std::in_place, std::move(closed_at)));
-  });
+Result<Answer<Result<directory::ShardClosing>>> decode_close_shard_answer(std::string_view body) {
+  using Closed = Result<directory::ShardClosing>;
+  return decode_answer<Closed, rpc::CloseShardAnswer>(
+      body, [](const rpc::CloseShardAnswer& message) -> Result<Answer<Closed>> {
+        if (message.has_error()) {
+          return Answer<Closed>(std::in_place, fail(error_code(message.error().code()), message.error().reason()));
+        }
+        if (message.epoch() == 0) return fail(ErrorCode::corrupt, "a shard was closed under no epoch");
+        return Answer<Closed>(std::in_place,
+                              directory::ShardClosing{wall_time_ms(message.closed_ms()), Epoch{message.epoch()}});
+      });
 }
 
 Result<Answer<void>> decode_reopen_shard_answer(std::string_view body) {

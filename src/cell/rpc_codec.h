@@ -33,14 +33,14 @@ namespace weir::cell {
 // Of a fragment of which only some records were read only those are encoded.
 [[nodiscard]] std::string encode_read_answer(const ReadReply& reply);
 [[nodiscard]] std::string encode_locate_answer(const LocateReply& reply);
-[[nodiscard]] std::string encode_close_shard_answer(const Result<WallTime>& closed_at);
+[[nodiscard]] std::string encode_close_shard_answer(const Result<directory::ShardClosing>& closed);
 [[nodiscard]] std::string encode_reopen_shard_answer();
 
 [[nodiscard]] Result<Answer<std::vector<AppendReply>>> decode_append_answer(std::string_view body);
 // The slices are whole fragments.
 [[nodiscard]] Result<Answer<ReadReply>> decode_read_answer(std::string_view body);
 [[nodiscard]] Result<Answer<LocateReply>> decode_locate_answer(std::string_view body);
-[[nodiscard]] Result<Answer<Result<WallTime>>> decode_close_shard_answer(std::string_view body);
+[[nodiscard]] Result<Answer<Result<directory::ShardClosing>>> decode_close_shard_answer(std::string_view body);
 [[nodiscard]] Result<Answer<void>> decode_reopen_shard_answer(std::string_view body);
 
 }  // namespace weir::cell

@@ -133,16 +133,17 @@ env::Task<net::HttpResponse> CellRpcHandler::close_shard(BytesView body, net::Me
     co_await core_.enter();
     co_return answer_refusal(entered.error());
   }
-  const Result<WallTime> closed_at = co_await (*entered)->close_shard(call->shard);
+  Result<directory::ShardClosing> closed = fail(ErrorCode::conflict, "the lane has another owner by now");
+  if (call->header.epoch == (*entered)->epoch()) closed = co_await (*entered)->close_shard(call->shard, call->order);
   co_await core_.enter();
-  co_return answer(encode_close_shard_answer(closed_at));
+  co_return answer(encode_close_shard_answer(closed));
 }
 
 env::Task<net::HttpResponse> CellRpcHandler::reopen_shard(BytesView body, net::MemoryReservation& /*bytes*/) {
   const auto call = decode_shard_call(body);
   if (!call.has_value()) co_return answer_malformed(call.error());
   const auto entered = co_await cell_.enter_lane(call->header, {&call->shard, 1}, wait_deadline());
-  if (entered.has_value()) (*entered)->reopen_shard(call->shard);
+  if (entered.has_value()) (*entered)->reopen_shard(call->shard, call->order);
   co_await core_.enter();
   co_return entered.has_value() ? answer(encode_reopen_shard_answer()) : answer_refusal(entered.error());
 }

@@ -10,6 +10,7 @@
 #include "base/ids.h"
 #include "base/time.h"
 #include "cell/shard_budget.h"
+#include "directory/shard_closer.h"
 #include "directory/shard_map.h"
 #include "journal/journal.h"
 #include "model/rate_window.h"
@@ -17,8 +18,9 @@
 namespace weir::cell {
 
 struct ShardState {
-  std::optional<WallTime> closed;   // by the map: for good
-  std::optional<WallTime> closing;  // by close_shard(): until the map says so, too, or reopen_shard()
+  std::optional<WallTime> closed;    // by the map: for good
+  std::optional<WallTime> closing;   // by close_shard(): until the map says so, too, or reopen_shard()
+  directory::ShardOrder last_order;  // that was followed
   milliseconds retention{};
   RecordIndex next;  // the lowest number that no record was given
   WallTime last_arrival = WallTime::min();

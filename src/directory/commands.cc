@@ -325,7 +325,7 @@ env::Task<CommandResult> Directory::do_claim(LaneId lane, std::optional<LaneOwne
 
 env::Task<Result<void>> Directory::define_cell(std::uint32_t cell, CellState state) {
   const bool fits = cell < cells_max && state.lanes >= 1 && state.lanes <= lanes_per_cell_max &&
-                    (cell + 1) * lanes_per_cell_max <= lanes_.size();
+                    (std::size_t{cell} + 1) * lanes_per_cell_max <= lanes_.size();
   if (!fits) {
     co_return fail(ErrorCode::invalid_argument,
                    "cells are numbered 0 to " + std::to_string(lanes_.size() / lanes_per_cell_max) +

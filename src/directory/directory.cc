@@ -73,6 +73,9 @@ env::Task<Result<void>> Directory::load(std::uint32_t lane_count) {
   token_key_ = state.token_key;
   map_ = build_map(state, term_);
   WEIR_CO_CHECK(take_over(std::move(state)));
+  if (term_ != 0) {  // the leader before may have sent what arrives only now
+    for (const auto& [id, stream] : streams_) unsettled_.insert(id);
+  }
   log_info("directory", "loaded", {{"streams", streams_.size()}, {"revision", map_->version()}});
   co_return Result<void>{};
 }
@@ -95,6 +98,7 @@ Result<void> Directory::take_over(StoredState state) {
   lanes_ = std::move(state.lanes);
   cells_ = std::move(state.cells);
   streams_ = std::move(state.streams);
+  absl::erase_if(unsettled_, [this](StreamId id) { return !streams_.contains(id); });
   usage_ = Usage(lanes_.size());
   for (const auto& [id, stream] : streams_) usage_.add(stream);
   report_counts();
@@ -118,11 +122,11 @@ env::Task<Result<void>> Directory::reload() {
 env::Task<Directory::Ending> Directory::commit(std::vector<metastore::Guard> guards,
                                                std::vector<metastore::Write> writes) {
   auto committed = co_await store_.commit(std::move(guards), writes);
-  if (committed) co_return Ending{Outcome::done, *committed, {}};
+  if (committed) co_return Ending{.outcome = Outcome::done, .revision = *committed, .reason = {}};
   metrics_.transactions_failed.add();
   const ErrorCode code = committed.error().code;
   if (code == ErrorCode::no_space || code == ErrorCode::invalid_argument) {
-    co_return Ending{Outcome::not_done, 0, std::move(committed.error().message)};
+    co_return Ending{.outcome = Outcome::not_done, .reason = std::move(committed.error().message)};
   }
   co_return co_await find_outcome(writes, std::move(committed.error()));
 }
@@ -133,19 +137,27 @@ env::Task<Directory::Ending> Directory::find_outcome(const std::vector<metastore
   log_warning("directory", "a transaction failed, reading back", {{"reason", error.message}});
   stale_ = true;
   auto snapshot = co_await store_.read(directory_prefix);
-  if (!snapshot) co_return Ending{Outcome::unknown, 0, std::move(error.message)};
+  const bool may_still_happen = error.code != ErrorCode::conflict;
+  if (!snapshot) {
+    co_return Ending{
+        .outcome = Outcome::unknown, .reason = std::move(error.message), .may_still_happen = may_still_happen};
+  }
   const bool done = error.code != ErrorCode::conflict && holds_all(*snapshot, writes);
   if (auto reloaded = co_await reload(); !reloaded) {
-    co_return Ending{Outcome::unknown, 0, std::move(reloaded.error().message)};
+    co_return Ending{.outcome = Outcome::unknown,
+                     .reason = std::move(reloaded.error().message),
+                     .may_still_happen = may_still_happen};
   }
-  co_return Ending{done ? Outcome::done : Outcome::not_done, 0, std::move(error.message)};
+  co_return Ending{.outcome = done ? Outcome::done : Outcome::not_done,
+                   .reason = std::move(error.message),
+                   .may_still_happen = may_still_happen && !done};
 }
 
-env::Task<Directory::Ending> Directory::replace_stream(StreamId id, std::optional<StreamState> next) {
+env::Task<Directory::Ending> Directory::replace_stream(StreamId id, std::optional<StreamState> next,
+                                                       std::vector<metastore::Guard> guards) {
   const auto current = streams_.find(id);
   const bool is_new = current == streams_.end();
   const Stream* before = is_new ? nullptr : current->second.stream.get();
-  std::vector<metastore::Guard> guards;
   guards.push_back({stream_key(id), is_new ? 0 : current->second.modified});
   auto writes = stream_writes(id, before, next ? &*next : nullptr);
   if (is_new) {
@@ -153,6 +165,8 @@ env::Task<Directory::Ending> Directory::replace_stream(StreamId id, std::optiona
     writes.push_back(counter_write(next_stream_.next + 1));
   }
   const Ending ending = co_await commit(std::move(guards), std::move(writes));
+  if (ending.may_still_happen) unsettled_.insert(id);
+  if (ending.revision != 0) unsettled_.erase(id);
   // Without a revision the change is in force already, by a reload.
   if (ending.outcome != Outcome::done || ending.revision == 0) co_return ending;
 

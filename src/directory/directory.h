@@ -16,6 +16,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -25,6 +26,7 @@
 #include "directory/map_listener.h"
 #include "directory/metrics.h"
 #include "directory/settings.h"
+#include "directory/shard_closer.h"
 #include "directory/shard_map.h"
 #include "directory/stored_state.h"
 #include "directory/usage.h"
@@ -35,17 +37,6 @@
 #include "metastore/metastore.h"
 
 namespace weir::directory {
-
-// Stops a shard from taking records, ahead of the map that says so.
-class ShardCloser {
- public:
-  virtual ~ShardCloser() = default;
-  // When it returns, no append to the shard succeeds any more; the time is at or after the arrival of its last record.
-  // Closing a closed shard is no error. After an error the shard is open.
-  [[nodiscard]] virtual env::Task<Result<WallTime>> close_shard(LaneId lane, ShardKey shard) = 0;
-  // Undoes close_shard().
-  [[nodiscard]] virtual env::Task<void> reopen_shard(LaneId lane, ShardKey shard) = 0;
-};
 
 class Directory {
  public:
@@ -118,6 +109,7 @@ class Directory {
     Outcome outcome = Outcome::done;
     metastore::Revision revision = 0;  // when done; 0 when that was found out by a reload, which has seen to the rest
     std::string reason;
+    bool may_still_happen = false;  // it was sent, and nothing says that it will not arrive later
   };
 
   Directory(env::Core& core, metastore::Metastore& store, const DirectorySettings& settings, DirectoryMetrics& metrics,
@@ -128,8 +120,10 @@ class Directory {
   [[nodiscard]] env::Task<Result<void>> initialize(std::uint32_t lane_count);
   [[nodiscard]] env::Task<Result<void>> reload();
   [[nodiscard]] Result<void> take_over(StoredState state);
-  // Replaces a stream by `next` (removes it when empty) in the metastore, in memory and in the published map.
-  [[nodiscard]] env::Task<Ending> replace_stream(StreamId id, std::optional<StreamState> next);
+  // Replaces a stream by `next` (removes it when empty) in the metastore, in memory and in the published map, if the
+  // guards hold, too.
+  [[nodiscard]] env::Task<Ending> replace_stream(StreamId id, std::optional<StreamState> next,
+                                                 std::vector<metastore::Guard> guards = {});
   [[nodiscard]] env::Task<Ending> commit(std::vector<metastore::Guard> guards, std::vector<metastore::Write> writes);
   [[nodiscard]] env::Task<Ending> find_outcome(const std::vector<metastore::Write>& writes, Error error);
   [[nodiscard]] env::Task<void> publish(ShardMapPointer map);
@@ -168,10 +162,21 @@ class Directory {
   [[nodiscard]] env::Task<bool> complete_reshard(StreamId id, PendingChange pending);
   // The stream's state when just this change is still to be made; else null.
   [[nodiscard]] const StreamState* still_pending(StreamId id, const PendingChange& pending) const;
-  [[nodiscard]] env::Task<std::optional<WallTime>> close_parents(std::shared_ptr<const Stream> stream,
-                                                                 std::vector<ShardIndex> parents);
+  // The parents of a reshard, as far as they were closed.
+  struct Closing {
+    bool is_complete = false;                     // all of them are closed,
+    std::vector<std::pair<LaneId, Epoch>> lanes;  // under these epochs of their lanes,
+    WallTime time = WallTime::min();              // which is later than the arrival of any of their records
+    std::vector<ShardIndex> maybe_closed;         // to be reopened if it comes to nothing
+  };
+  [[nodiscard]] env::Task<Closing> close_parents(std::shared_ptr<const Stream> stream, std::vector<ShardIndex> parents);
   [[nodiscard]] env::Task<void> reopen_parents(std::shared_ptr<const Stream> stream, std::vector<ShardIndex> parents);
-  [[nodiscard]] env::Task<void> wait_until_known();
+  // In turn. Stores what the pending change makes of the stream, if the parents' lanes have the owners that closed
+  // them.
+  [[nodiscard]] env::Task<void> store_reshard(StreamId id, const StreamState& state, const Closing& closing);
+  // Returns true once it is certain that the pending change was not made, and that no transaction which is still on its
+  // way makes it; false when it was made, or the directory stops.
+  [[nodiscard]] env::Task<bool> rule_out(StreamId id, PendingChange pending);
   [[nodiscard]] env::Task<void> sweep_regularly();
   [[nodiscard]] MonotonicTime due_time(const PendingChange& pending) const;
 
@@ -193,8 +198,11 @@ class Directory {
   Usage usage_{0};
   ShardMapPointer map_;
   bool stale_ = false;  // a transaction's outcome is unknown: reload before anything else
+  // Streams that a transaction may still change that was sent before, by this directory or by the leader before it.
+  absl::flat_hash_set<StreamId> unsettled_;
 
   std::uint64_t commands_waiting_ = 0;
+  std::uint64_t orders_given_ = 0;        // to lanes
   absl::flat_hash_set<StreamId> driven_;  // streams whose pending change has a running task
   env::TaskGroup tasks_;
   env::Event stop_;

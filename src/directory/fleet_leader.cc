@@ -6,9 +6,12 @@ namespace weir::directory {
 namespace {
 
 constexpr milliseconds review_interval{200};
+// Longer than a beat and a claim can cross on their way.
+constexpr seconds held_by_others_max{3};
 
 FleetReply refusal(std::string reason) {
-  return {.outcome = FleetOutcome::refused, .leader = std::nullopt, .reason = std::move(reason), .lanes = {}, .epoch = {}};
+  return {
+      .outcome = FleetOutcome::refused, .leader = std::nullopt, .reason = std::move(reason), .lanes = {}, .epoch = {}};
 }
 
 }  // namespace
@@ -32,7 +35,26 @@ FleetReply FleetLeader::beat(const NodeBeat& beat) {
     return refusal("node " + beat.node + " has no place in cell " + std::to_string(beat.cell) +
                    ": no such cell, too many nodes, or another process has this name");
   }
-  return {.outcome = FleetOutcome::done, .leader = std::nullopt, .reason = {}, .lanes = *lanes, .epoch = {}};
+  return {.outcome = FleetOutcome::done,
+          .leader = std::nullopt,
+          .reason = {},
+          .lanes = *lanes & ~lanes_of_others(beat),
+          .epoch = {}};
+}
+
+LaneSet FleetLeader::lanes_of_others(const NodeBeat& beat) {
+  LaneSet of_others;
+  for (std::uint32_t i = 0; i < lanes_per_cell_max; ++i) {
+    const LaneId lane = lane_of(beat.cell, i);
+    if (!beat.held.test(i) || lane.value >= directory_.lanes().size()) continue;
+    const auto& owner = directory_.lanes()[lane.value].owner;
+    if (!owner || owner->node == beat.node) {
+      held_by_others_.erase(lane);
+    } else if (core_.now() - held_by_others_.try_emplace(lane, core_.now()).first->second >= held_by_others_max) {
+      of_others.set(i);
+    }
+  }
+  return of_others;
 }
 
 env::Task<FleetReply> FleetLeader::claim(LaneClaim claim) {
@@ -43,8 +65,7 @@ env::Task<FleetReply> FleetLeader::claim(LaneClaim claim) {
   LaneOwner owner{.node = claim.node, .address = claim.address, .port = claim.port, .epoch = {}};
   auto epoch = co_await directory_.claim_lane(claim.lane, std::move(owner));
   if (!epoch) co_return refusal(std::move(epoch.error().message));
-  log_info("fleet", "a lane was claimed",
-           {{"lane", claim.lane.value}, {"node", claim.node}, {"epoch", epoch->value}});
+  log_info("fleet", "a lane was claimed", {{"lane", claim.lane.value}, {"node", claim.node}, {"epoch", epoch->value}});
   co_return FleetReply{
       .outcome = FleetOutcome::done, .leader = std::nullopt, .reason = {}, .lanes = {}, .epoch = *epoch};
 }
@@ -56,9 +77,7 @@ env::Task<Result<void>> FleetLeader::define_cell(std::uint32_t cell, CellState s
   co_return Result<void>{};
 }
 
-bool FleetLeader::set_draining(std::string_view node, bool draining) {
-  return placement_.set_draining(node, draining);
-}
+bool FleetLeader::set_draining(std::string_view node, bool draining) { return placement_.set_draining(node, draining); }
 
 bool FleetLeader::forget(std::string_view node) { return placement_.forget(node); }
 

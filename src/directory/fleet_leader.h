@@ -4,6 +4,8 @@
 // Threading: the directory's core.
 #pragma once
 
+#include <map>
+
 #include "directory/directory.h"
 #include "directory/fleet_messages.h"
 #include "directory/placement.h"
@@ -37,10 +39,14 @@ class FleetLeader {
 
  private:
   [[nodiscard]] env::Task<void> review_regularly();
+  // Of the lanes that the node holds, those that it has to claim anew: by the metadata store another node has them.
+  // That comes of a claim which arrived there after it had been given up.
+  [[nodiscard]] LaneSet lanes_of_others(const NodeBeat& beat);
 
   env::Core& core_;
   Directory& directory_;
   Placement placement_;
+  std::map<LaneId, MonotonicTime> held_by_others_;  // since when a lane's holder is not its owner
   bool stopping_ = false;
   env::Event stop_;
   env::TaskGroup tasks_;

@@ -121,7 +121,7 @@ env::Task<void> MapFollower::follow() {
       co_await pause();
       continue;
     }
-    const env::Endpoint directory = directories[turn_ % directories.size()];
+    const env::Endpoint& directory = directories[turn_ % directories.size()];
     const MonotonicTime asked = home_.now();
     const MapId before = map_ == nullptr ? MapId{} : map_->id();
     const Result<bool> answered = co_await poll(directory);

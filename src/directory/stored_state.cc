@@ -134,7 +134,7 @@ class Decoder {
     const auto cell = read_hexadecimal<std::uint32_t>(std::string_view(entry.key).substr(cells_prefix.size()));
     WEIR_TRY(const auto record, parse<records::Cell>(entry));
     const bool fits_in = cell && *cell < cells_max && record.lanes() >= 1 && record.lanes() <= lanes_per_cell_max &&
-                         (*cell + 1) * lanes_per_cell_max <= state_.lanes.size();
+                         (std::size_t{*cell} + 1) * lanes_per_cell_max <= state_.lanes.size();
     if (!fits_in) return corrupt(entry.key, "no such cell, or one with too many lanes");
     state_.cells[*cell] = {.name = record.name(),
                            .lanes = record.lanes(),

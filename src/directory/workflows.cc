@@ -100,64 +100,92 @@ env::Task<bool> Directory::complete_without_closing(StreamId id, PendingChange p
 }
 
 env::Task<bool> Directory::complete_reshard(StreamId id, PendingChange pending) {
-  const std::vector<ShardIndex> parents = parents_of(pending.change);
   const std::shared_ptr<const Stream> stream = streams_.at(id).stream;
-  const auto closed = co_await close_parents(stream, parents);
-  if (!closed) co_return false;
-  co_await turn_.take();
-  if (const StreamState* state = stale_ ? nullptr : still_pending(id, pending)) {
-    LanePlacement lanes = CellChoice(cells_, usage_.open_shards_of_lane()).lanes_beside(*state->stream);
-    auto next = std::holds_alternative<SplitChange>(pending.change) ? complete_split(*state, *closed, lanes)
-                                                                    : complete_merge(*state, *closed, lanes);
-    static_cast<void>(co_await replace_stream(id, std::move(next)));
+  const Closing closing = co_await close_parents(stream, parents_of(pending.change));
+  if (closing.is_complete) {
+    co_await turn_.take();
+    const StreamState* state = stale_ ? nullptr : still_pending(id, pending);
+    if (state != nullptr) co_await store_reshard(id, *state, closing);
+    turn_.give_back();
   }
-  turn_.give_back();
-  // While nobody knows the outcome, the parents stay closed: records that they took now could come after those of their
-  // children.
-  co_await wait_until_known();
-  if (stale_) co_return false;
-  const bool failed = still_pending(id, pending) != nullptr;
-  if (failed) co_await reopen_parents(stream, parents);
-  co_return !failed;
+  if (closing.maybe_closed.empty()) co_return false;
+  // As long as the change may still be stored, the parents stay closed: records that they took now could come after
+  // those of their children.
+  const bool failed = co_await rule_out(id, pending);
+  if (failed) co_await reopen_parents(stream, closing.maybe_closed);
+  co_return !failed && still_pending(id, pending) == nullptr;
 }
 
-env::Task<std::optional<WallTime>> Directory::close_parents(std::shared_ptr<const Stream> stream,
-                                                            std::vector<ShardIndex> parents) {
-  WallTime latest = WallTime::min();
-  std::vector<ShardIndex> closed;
+env::Task<Directory::Closing> Directory::close_parents(std::shared_ptr<const Stream> stream,
+                                                       std::vector<ShardIndex> parents) {
+  Closing closing;
   for (const ShardIndex parent : parents) {
     const Shard* shard = stream->find_shard(parent);
-    const auto time = co_await closer_->close_shard(shard->lane, stream->key_of(*shard));
+    const auto closed = co_await closer_->close_shard(shard->lane, stream->key_of(*shard), {term_, ++orders_given_});
     co_await core_.enter();
-    if (!time) {
-      log_warning("directory", "a shard could not be closed",
-                  {{"stream", stream->name}, {"shard", parent.value}, {"reason", time.error().message}});
-      co_await reopen_parents(stream, std::move(closed));
-      co_return std::nullopt;
+    if (closed) {
+      closing.maybe_closed.push_back(parent);
+      closing.lanes.emplace_back(shard->lane, closed->epoch);
+      closing.time = std::max(closing.time, closed->time);
+      continue;
     }
-    latest = std::max(latest, *time);
-    closed.push_back(parent);
+    const ErrorCode code = closed.error().code;
+    const bool is_known = code == ErrorCode::not_found || code == ErrorCode::unavailable || code == ErrorCode::conflict;
+    if (!is_known) closing.maybe_closed.push_back(parent);
+    log_warning("directory", "a shard could not be closed",
+                {{"stream", stream->name}, {"shard", parent.value}, {"reason", closed.error().message}});
+    co_return closing;
   }
   // Beyond the last record's arrival: whoever reads at this very time has nothing to miss in the parents.
-  co_return latest + milliseconds(1);
+  closing.time += milliseconds(1);
+  closing.is_complete = true;
+  co_return closing;
 }
 
 env::Task<void> Directory::reopen_parents(std::shared_ptr<const Stream> stream, std::vector<ShardIndex> parents) {
   for (const ShardIndex parent : parents) {
     const Shard* shard = stream->find_shard(parent);
-    co_await closer_->reopen_shard(shard->lane, stream->key_of(*shard));
+    co_await closer_->reopen_shard(shard->lane, stream->key_of(*shard), {term_, ++orders_given_});
     co_await core_.enter();
   }
 }
 
-env::Task<void> Directory::wait_until_known() {
-  Duration retry_delay = retry_delay_min;
-  while (stale_ && !stopping_) {
-    static_cast<void>(co_await stop_.wait_until(core_.now() + retry_delay));
-    retry_delay = std::min(retry_delay * 2, retry_delay_max);
+// A lane that has had another owner since does not know that the shard was closed: what its owner took is not before
+// the time of the closing. Claims are made in turn, too, and by other directories against the guards.
+env::Task<void> Directory::store_reshard(StreamId id, const StreamState& state, const Closing& closing) {
+  std::vector<metastore::Guard> guards;
+  for (const auto& [lane, epoch] : closing.lanes) {
+    if (lanes_.at(lane.value).epoch != epoch) {
+      log_warning("directory", "a shard's lane has changed hands since the shard was closed; it is closed again",
+                  {{"stream", state.stream->name}, {"lane", lane.value}});
+      co_return;
+    }
+    guards.push_back({lane_key(lane), lanes_.at(lane.value).modified});
+  }
+  LanePlacement lanes = CellChoice(cells_, usage_.open_shards_of_lane()).lanes_beside(*state.stream);
+  const auto* change = state.pending ? &state.pending->change : nullptr;
+  WEIR_ASSERT(change != nullptr);
+  auto next = std::holds_alternative<SplitChange>(*change) ? complete_split(state, closing.time, lanes)
+                                                           : complete_merge(state, closing.time, lanes);
+  static_cast<void>(co_await replace_stream(id, std::move(next), std::move(guards)));
+}
+
+env::Task<bool> Directory::rule_out(StreamId id, PendingChange pending) {
+  for (Duration retry_delay = retry_delay_min;; retry_delay = std::min(retry_delay * 2, retry_delay_max)) {
     co_await turn_.take();
     if (stale_ && !stopping_) static_cast<void>(co_await reload());
+    const StreamState* state = stale_ ? nullptr : still_pending(id, pending);
+    if (state != nullptr && unsettled_.contains(id) && !stopping_) {
+      // Written as it is, the stream has a new revision, at which every transaction fails that was sent before.
+      static_cast<void>(co_await replace_stream(id, StreamState(*state)));
+      state = stale_ ? nullptr : still_pending(id, pending);
+    }
+    const bool was_made = !stale_ && state == nullptr;
+    const bool is_ruled_out = state != nullptr && !unsettled_.contains(id);
     turn_.give_back();
+    if (is_ruled_out) co_return true;
+    if (was_made || stopping_) co_return false;
+    static_cast<void>(co_await stop_.wait_until(core_.now() + retry_delay));
   }
 }
 

@@ -133,7 +133,7 @@ env::Task<Result<void>> EtcdWatch::check_silence() {
 // True when at least one message was whole.
 Result<bool> EtcdWatch::take_lines() {
   std::size_t begin = 0;
-  for (std::size_t end; (end = received_.find('\n', begin)) != std::string::npos; begin = end + 1) {
+  for (std::size_t end = 0; (end = received_.find('\n', begin)) != std::string::npos; begin = end + 1) {
     WEIR_TRY(EtcdWatchMessage message,
              parse_etcd_watch_message(std::string_view(received_).substr(begin, end - begin)));
     WEIR_CHECK(take(std::move(message)));

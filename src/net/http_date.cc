@@ -29,12 +29,12 @@ std::string_view HttpDate::text(WallTime now) noexcept {
     const auto day = std::chrono::floor<std::chrono::days>(time);
     const std::chrono::year_month_day date{day};
     const std::chrono::hh_mm_ss clock{time - day};
-    const unsigned weekday = std::chrono::weekday(day).c_encoding();
+    const std::size_t weekday = std::chrono::weekday(day).c_encoding();
     char* to = put_text(text_.data(), weekday_names.substr(weekday * 3, 3));
     to = put_text(to, ", ");
     to = put_digits(to, unsigned{date.day()}, 2);
     to = put_text(to, " ");
-    to = put_text(to, month_names.substr((unsigned{date.month()} - 1) * 3, 3));
+    to = put_text(to, month_names.substr((std::size_t{unsigned{date.month()}} - 1) * 3, 3));
     to = put_text(to, " ");
     to = put_digits(to, static_cast<unsigned>(int{date.year()}), 4);
     to = put_text(to, " ");

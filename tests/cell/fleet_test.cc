@@ -107,11 +107,11 @@ TEST(CellRpc, EveryCallReachesTheLaneFromEveryCore) {
   test::for_each_seed(1, 10, [](std::uint64_t seed) {
     run_fleet(seed, {lane_a, lane_b}, {}, [](Fleet& fleet) -> env::Task<void> {
       NodeProcess* const node = co_await fleet.add_node(0, "10.0.1.1");
-      Fleet::tell(*node);
+      fleet.tell(*node);
       co_await fleet.take(*node, lane_a);
       co_await fleet.take(*node, lane_b);
       co_await fleet.tell_front_end();
-      Fleet::tell(*node);
+      fleet.tell(*node);
       std::vector<Writer> writers(4);
       env::TaskGroup tasks(fleet.home());
       for (std::size_t i = 0; i < writers.size(); ++i) {
@@ -131,11 +131,11 @@ TEST(CellRpc, EveryCallReachesTheLaneFromEveryCore) {
           co_await fleet.cell().locate(fleet.home(), lane_a, fleet.book().shard(0), StartFrom::latest, {});
       EXPECT_EQ(tip.refusal, Refusal::none);
       EXPECT_GT(tip.position, writers[0].puts.back().index);
-      static_cast<void>(must(co_await fleet.cell().close_shard(lane_a, fleet.book().shard(0))));
+      static_cast<void>(must(co_await fleet.cell().close_shard(lane_a, fleet.book().shard(0), {})));
       auto replies = co_await fleet.cell().append(fleet.home(), lane_a,
                                                   one_request(make_fragment(fleet.book().shard(0), "closed")));
       EXPECT_EQ(replies.at(0).refusal, Refusal::shard_closed);
-      co_await fleet.cell().reopen_shard(lane_a, fleet.book().shard(0));
+      co_await fleet.cell().reopen_shard(lane_a, fleet.book().shard(0), {});
       replies =
           co_await fleet.cell().append(fleet.home(), lane_a, one_request(make_fragment(fleet.book().shard(0), "open")));
       EXPECT_EQ(replies.at(0).refusal, Refusal::none);
@@ -149,7 +149,7 @@ TEST(CellRpc, ANodeThatDiesLosesNothingThatWasAcknowledgedAndNothingIsThereTwice
     run_fleet(seed, {lane_a}, {{"remote_cell.timeout", "500ms"}}, [seed](Fleet& fleet) -> env::Task<void> {
       NodeProcess* const first = co_await fleet.add_node(0, "10.0.1.1");
       NodeProcess* const second = co_await fleet.add_node(0, "10.0.1.2");
-      Fleet::tell(*first);
+      fleet.tell(*first);
       co_await fleet.take(*first, lane_a);
       co_await fleet.tell_front_end();
       std::vector<Writer> writers(6);
@@ -160,10 +160,10 @@ TEST(CellRpc, ANodeThatDiesLosesNothingThatWasAcknowledgedAndNothingIsThereTwice
       }
       co_await fleet.home().sleep_for(microseconds(20'000 + static_cast<std::int64_t>(seed * 37)));
       first->machine.kill(seed % 3 == 0 ? env::PeerNotice::silent : env::PeerNotice::reset);
-      Fleet::tell(*second);
+      fleet.tell(*second);
       co_await fleet.home().sleep_for(milliseconds(30));
       co_await fleet.take(*second, lane_a);
-      Fleet::tell(*second);
+      fleet.tell(*second);
       co_await fleet.tell_front_end();
       const std::size_t before = writers[0].puts.size();
       co_await fleet.home().sleep_for(milliseconds(700));
@@ -189,7 +189,7 @@ TEST(CellRpc, ALaneMovesUnderLoadAndEveryAcknowledgedRecordIsThereOnceAndInOrder
         return microseconds(static_cast<std::int64_t>(random.below(microseconds_max)));
       };
       std::vector<NodeProcess*> nodes{co_await fleet.add_node(0, "10.0.1.1"), co_await fleet.add_node(0, "10.0.1.2")};
-      Fleet::tell(*nodes[0]);
+      fleet.tell(*nodes[0]);
       co_await fleet.take(*nodes[0], lane_a);
       co_await fleet.tell_front_end();
       std::vector<Writer> writers(4);
@@ -204,15 +204,15 @@ TEST(CellRpc, ALaneMovesUnderLoadAndEveryAcknowledgedRecordIsThereOnceAndInOrder
         NodeProcess& to = *nodes[move % 2];
         const bool is_planned = random.below(2) == 0;
         if (is_planned) co_await fleet.give_up(from, lane_a);
-        if (random.below(2) == 0) Fleet::tell(to);
+        if (random.below(2) == 0) fleet.tell(to);
         co_await fleet.take(to, lane_a);
         // Who learns of it, and when.
         const bool front_end_first = random.below(2) == 0;
         if (front_end_first) co_await fleet.tell_front_end();
         co_await fleet.home().sleep_for(some(20'000));
-        Fleet::tell(to);
+        fleet.tell(to);
         co_await fleet.home().sleep_for(some(5'000));
-        Fleet::tell(from);
+        fleet.tell(from);
         co_await fleet.home().sleep_for(some(20'000));
         co_await fleet.tell_front_end();
         co_await fleet.home().sleep_for(milliseconds(10));
@@ -234,7 +234,7 @@ TEST(CellRpc, APlannedMoveIsNoErrorForWriters) {
     run_fleet(seed, {lane_a}, {}, [](Fleet& fleet) -> env::Task<void> {
       NodeProcess* const first = co_await fleet.add_node(0, "10.0.1.1");
       NodeProcess* const second = co_await fleet.add_node(0, "10.0.1.2");
-      for (NodeProcess* node : {first, second}) Fleet::tell(*node);
+      for (NodeProcess* node : {first, second}) fleet.tell(*node);
       co_await fleet.take(*first, lane_a);
       co_await fleet.tell_front_end();
       Writer writer{.name = "p"};
@@ -243,7 +243,7 @@ TEST(CellRpc, APlannedMoveIsNoErrorForWriters) {
       co_await fleet.home().sleep_for(milliseconds(20));
       co_await fleet.give_up(*first, lane_a);
       co_await fleet.take(*second, lane_a);
-      Fleet::tell(*second);
+      fleet.tell(*second);
       co_await fleet.home().sleep_for(milliseconds(100));
       co_await fleet.tell_front_end();
       co_await fleet.home().sleep_for(milliseconds(20));
@@ -260,11 +260,11 @@ TEST(CellRpc, ACellThatHangsDoesNoHarmToAnother) {
     run_fleet(seed, {lane_a, lane_of_other_cell}, {{"remote_cell.timeout", "2s"}}, [](Fleet& fleet) -> env::Task<void> {
       NodeProcess* const hung = co_await fleet.add_node(0, "10.0.1.1");
       NodeProcess* const sound = co_await fleet.add_node(1, "10.0.1.2");
-      for (NodeProcess* node : {hung, sound}) Fleet::tell(*node);
+      for (NodeProcess* node : {hung, sound}) fleet.tell(*node);
       co_await fleet.take(*hung, lane_a);
       co_await fleet.take(*sound, lane_of_other_cell);
       co_await fleet.tell_front_end();
-      for (NodeProcess* node : {hung, sound}) Fleet::tell(*node);
+      for (NodeProcess* node : {hung, sound}) fleet.tell(*node);
       std::vector<Writer> writers(20);
       env::TaskGroup tasks(fleet.home());
       for (std::size_t i = 0; i < writers.size(); ++i) {
@@ -291,9 +291,10 @@ TEST(CellRpc, ACellThatHangsDoesNoHarmToAnother) {
 TEST(CellRpc, AnOverloadedNodeRefusesWhatItHasNoPlaceFor) {
   run_fleet(1, {lane_a, lane_b}, {}, [](Fleet& fleet) -> env::Task<void> {
     NodeProcess* const node = co_await fleet.add_node(0, "10.0.1.1", {{"cell.rpc_requests_max", "1"}});
-    Fleet::tell(*node);
+    fleet.tell(*node);
     co_await fleet.take(*node, lane_a);
     co_await fleet.take(*node, lane_b);
+    fleet.tell(*node);
     co_await fleet.tell_front_end();
     std::vector<Writer> writers(2);
     env::TaskGroup tasks(fleet.home());

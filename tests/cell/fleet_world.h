@@ -67,11 +67,14 @@ struct OwnerBook {
   directory::ShardMapPointer map;
 };
 
+// Has the directory, or who stands in for it, raise the lane's epoch for the node at an address.
+using ClaimForNode = std::function<env::Task<Result<Epoch>>(LaneId, std::string address)>;
+
 // The process of one node. Made on its machine; when that is killed, what it holds stays in memory for ever.
 struct NodeProcess {
-  NodeProcess(env::SimulatedMachine& on, SharedSegments& segments, OwnerBook& in, std::uint32_t number, std::string at,
-              const std::vector<std::pair<std::string, std::string>>& values)
-      : machine(on), runtime(on), book(in), address(std::move(at)) {
+  NodeProcess(env::SimulatedMachine& on, SharedSegments& segments, ClaimForNode claim_with, std::uint32_t number,
+              std::string at, const std::vector<std::pair<std::string, std::string>>& values)
+      : machine(on), runtime(on), claim_for(std::move(claim_with)), address(std::move(at)) {
     must(registry.set("limits.enforce_rates", "false"));
     must(registry.set("journal.first_segment_bytes", "64KiB"));
     must(registry.set("journal.segment_bytes", "1MiB"));
@@ -89,7 +92,7 @@ struct NodeProcess {
   }
   env::Task<Result<Epoch>> claim(LaneId lane) {
     co_await machine.core(0).sleep_for(milliseconds(2));
-    co_return book.claim(lane, address);
+    co_return co_await claim_for(lane, address);
   }
   env::Task<void> serve() {
     std::vector<net::ServingCore> serving;
@@ -100,7 +103,7 @@ struct NodeProcess {
 
   env::SimulatedMachine& machine;
   MachineRuntime runtime;
-  OwnerBook& book;
+  ClaimForNode claim_for;
   std::string address;
   SettingsRegistry registry;
   MetricsRegistry metrics_registry;
@@ -155,11 +158,11 @@ class Fleet {
 
   // Brings the newest map to the front end, or to a node.
   env::Task<void> tell_front_end() { co_await cell_->apply(book_.map); }
-  static void tell(NodeProcess& node) {
+  void tell(NodeProcess& node) {
     env::spawn([](NodeProcess& to, directory::ShardMapPointer map) -> env::Task<void> {
       co_await to.machine.core(0).enter();
       co_await to.cell->apply(std::move(map));
-    }(node, node.book.map));
+    }(node, book_.map));
   }
 
  private:
@@ -167,11 +170,13 @@ class Fleet {
                                   std::string address, std::vector<std::pair<std::string, std::string>> values,
                                   std::shared_ptr<NodeProcess*> made) {
     // Not freed: its machine may die with calls under way.
-    *made = fleet.nodes_.emplace_back(new NodeProcess(machine, fleet.segments_, fleet.book_, number, address, values));
+    const auto claim = [&fleet](LaneId lane, std::string at) { return fleet.claim(lane, std::move(at)); };
+    *made = fleet.nodes_.emplace_back(new NodeProcess(machine, fleet.segments_, claim, number, address, values));
     NodeProcess& node = **made;
     co_await node.serve();
     node.is_serving = true;
   }
+  env::Task<Result<Epoch>> claim(LaneId lane, std::string address) { co_return book_.claim(lane, address); }
   env::Task<void> on_node(NodeProcess& node, LaneId lane, bool take) {
     ++node.takes_under_way;
     env::spawn([](NodeProcess& at, LaneId which, bool is_take) -> env::Task<void> {

@@ -352,7 +352,7 @@ TEST(Lane, AnOwnerWhoWasOvertakenNeitherWritesNorReads) {
     EXPECT_EQ((*old_owner)->report().trouble, LaneTrouble::fenced);
     const ReadReply read = co_await (*old_owner)->read({.shard = first_shard, .records_max = 1, .bytes_max = 1});
     EXPECT_EQ(read.refusal, Refusal::unavailable);
-    EXPECT_FALSE((co_await (*old_owner)->close_shard(first_shard)).has_value());
+    EXPECT_FALSE((co_await (*old_owner)->close_shard(first_shard, {})).has_value());
     EXPECT_EQ(data_of(co_await read_all(**new_owner, first_shard)), (std::vector<std::string>{"old", "new"}));
     co_await (*old_owner)->stop();
     co_await (*new_owner)->stop();
@@ -425,7 +425,7 @@ TEST(Lane, ArrivalNeverFallsWithinAShardWhateverTheClockDoes) {
     lane = co_await open_lane(core, lane_options(2));
     const AppendReply third = co_await put(*lane, first_shard, "3");
     EXPECT_GE(third.arrival, second.arrival);
-    const auto closed = must(co_await (*lane)->close_shard(first_shard));
+    const auto closed = must(co_await (*lane)->close_shard(first_shard, {})).time;
     EXPECT_GE(closed, third.arrival);
     co_await (*lane)->stop();
     co_return 0;

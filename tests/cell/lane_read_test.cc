@@ -105,7 +105,7 @@ TEST(LaneRead, WhatTheLaneDoesNotHaveIsNotMine) {
     EXPECT_EQ((co_await (*lane)->read({.shard = unknown, .records_max = 1, .bytes_max = 1})).refusal,
               Refusal::not_mine);
     EXPECT_EQ((co_await (*lane)->locate(unknown, StartFrom::latest, {})).refusal, Refusal::not_mine);
-    EXPECT_EQ((co_await (*lane)->close_shard(unknown)).error().code, ErrorCode::not_found);
+    EXPECT_EQ((co_await (*lane)->close_shard(unknown, {})).error().code, ErrorCode::not_found);
     (*lane)->apply(*sketch_map(2, {}));  // the stream was deleted
     EXPECT_EQ((co_await put(*lane, first_shard, "x")).refusal, Refusal::not_mine);
     EXPECT_EQ(lane->metrics().lanes[0].shards.value(), 0);
@@ -125,7 +125,7 @@ TEST(LaneRead, AShardTakesNothingOnceItsCloseReturnedAndEverythingTakenIsBefore)
         puts.spawn(put_into(*lane, first_shard, "x", reply));
         if (core.random_u64() % 3 == 0) co_await core.sleep_for(microseconds(200));
       }
-      const WallTime closed = must(co_await (*lane)->close_shard(first_shard));
+      const WallTime closed = must(co_await (*lane)->close_shard(first_shard, {})).time;
       const auto seen = co_await read_all(**lane, first_shard);
       EXPECT_EQ((co_await put(*lane, first_shard, "late")).refusal, Refusal::shard_closed);
       EXPECT_EQ((co_await put(*lane, second_shard, "elsewhere")).refusal, Refusal::none);
@@ -139,9 +139,47 @@ TEST(LaneRead, AShardTakesNothingOnceItsCloseReturnedAndEverythingTakenIsBefore)
       EXPECT_EQ(seen.size(), taken);  // all of it was durable when the close returned
       EXPECT_EQ(co_await read_all(**lane, first_shard), seen);
       co_await core.sleep_for(seconds(1));
-      EXPECT_EQ(must(co_await (*lane)->close_shard(first_shard)), closed);
+      EXPECT_EQ(must(co_await (*lane)->close_shard(first_shard, {})).time, closed);
       co_await (*lane)->stop();
     });
+  });
+}
+
+// Requests overtake one another: on their way, and when one is given up and made again.
+TEST(LaneRead, AnOrderThatComesBehindALaterOneIsNotFollowed) {
+  run_simulation(1, [](env::Core& core) -> env::Task<void> {
+    const auto lane = co_await open_lane(core, lane_options(1));
+    const auto close = [&lane](std::uint64_t term, std::uint64_t number) {
+      return (*lane)->close_shard(first_shard, {term, number});
+    };
+    EXPECT_EQ(must(co_await close(2, 5)).epoch, Epoch{1});
+    (*lane)->reopen_shard(first_shard, {2, 4});
+    (*lane)->reopen_shard(first_shard, {1, 9});
+    EXPECT_EQ((co_await put(*lane, first_shard, "late")).refusal, Refusal::shard_closed);
+    (*lane)->reopen_shard(first_shard, {2, 6});
+    EXPECT_EQ((co_await put(*lane, first_shard, "1")).refusal, Refusal::none);
+    EXPECT_EQ((co_await close(2, 5)).error().code, ErrorCode::conflict);
+    EXPECT_EQ((co_await close(1, 7)).error().code, ErrorCode::conflict);
+    EXPECT_EQ((co_await put(*lane, first_shard, "2")).refusal, Refusal::none);
+    must(co_await close(3, 1));
+
+    // Reopened while the close waits for what was taken before: it has not closed anything.
+    (*lane)->reopen_shard(first_shard, {3, 2});
+    lane->gate().hold();
+    std::optional<AppendReply> reply;
+    env::TaskGroup tasks(core);
+    tasks.spawn(put_into(*lane, first_shard, "3", reply));
+    co_await core.sleep_for(milliseconds(1));
+    std::optional<ErrorCode> ended;
+    tasks.spawn([](TestLane& at, std::optional<ErrorCode>& with) -> env::Task<void> {
+      with = (co_await at->close_shard(first_shard, {3, 3})).error().code;
+    }(*lane, ended));
+    co_await core.sleep_for(milliseconds(1));
+    (*lane)->reopen_shard(first_shard, {3, 4});
+    lane->gate().release();
+    co_await tasks.wait();
+    EXPECT_EQ(ended, ErrorCode::conflict);
+    co_await (*lane)->stop();
   });
 }
 
@@ -150,18 +188,18 @@ TEST(LaneRead, ACloseCanBeUndoneUntilTheMapSaysClosed) {
     const auto lane = co_await open_lane(core, lane_options(1));
     const auto read = [&lane] { return (*lane)->read({.shard = first_shard, .records_max = 10, .bytes_max = 1'000}); };
     static_cast<void>(co_await put(*lane, first_shard, "1"));
-    static_cast<void>(must(co_await (*lane)->close_shard(first_shard)));
+    static_cast<void>(must(co_await (*lane)->close_shard(first_shard, {})).time);
     EXPECT_FALSE((co_await read()).shard_ended);
     (*lane)->apply(*sketch_map(2, {StreamSketch{.retention_hours = 48}}));  // a map about something else
     EXPECT_EQ((co_await put(*lane, first_shard, "late")).refusal, Refusal::shard_closed);
-    (*lane)->reopen_shard(first_shard);
+    (*lane)->reopen_shard(first_shard, {});
     EXPECT_EQ((co_await put(*lane, first_shard, "2")).refusal, Refusal::none);
 
-    const WallTime closed = must(co_await (*lane)->close_shard(first_shard));
+    const WallTime closed = must(co_await (*lane)->close_shard(first_shard, {})).time;
     (*lane)->apply(*sketch_map(3, {StreamSketch{.closed = {{ShardIndex{0}, closed}}}}));
-    (*lane)->reopen_shard(first_shard);
+    (*lane)->reopen_shard(first_shard, {});
     EXPECT_EQ((co_await put(*lane, first_shard, "late")).refusal, Refusal::shard_closed);
-    EXPECT_EQ(must(co_await (*lane)->close_shard(first_shard)), closed);
+    EXPECT_EQ(must(co_await (*lane)->close_shard(first_shard, {})).time, closed);
     const ReadReply ended = co_await read();
     EXPECT_EQ(ended.result.record_count, 2U);
     EXPECT_TRUE(ended.shard_ended);

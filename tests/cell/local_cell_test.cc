@@ -155,8 +155,8 @@ TEST(LocalCell, KnowsNoShardBeforeTheFirstMapAndNoLaneThatItDoesNotHave) {
       EXPECT_EQ((co_await cell->read(home, lane, {.shard = shard_on(1), .records_max = 1, .bytes_max = 1})).refusal,
                 Refusal::not_mine);
       EXPECT_EQ((co_await cell->locate(home, lane, shard_on(1), StartFrom::latest, {})).refusal, Refusal::not_mine);
-      EXPECT_EQ((co_await cell->close_shard(lane, shard_on(1))).error().code, ErrorCode::not_found);
-      co_await cell->reopen_shard(lane, shard_on(1));
+      EXPECT_EQ((co_await cell->close_shard(lane, shard_on(1), {})).error().code, ErrorCode::not_found);
+      co_await cell->reopen_shard(lane, shard_on(1), {});
     }
     co_await cell->stop();
     co_return 0;
@@ -170,11 +170,11 @@ TEST(LocalCell, ClosesAndReopensShardsWhereverTheirLaneLives) {
     const auto cell = co_await process.open(simulation);
     co_await cell->apply(map_of_all_lanes(1));
     for (std::uint32_t lane = 0; lane < lanes; ++lane) {
-      static_cast<void>(must(co_await cell->close_shard(LaneId{lane}, shard_on(lane))));
+      static_cast<void>(must(co_await cell->close_shard(LaneId{lane}, shard_on(lane), {})));
       EXPECT_TRUE(home.is_current());
       auto replies = co_await cell->append(home, LaneId{lane}, one_request(make_fragment(shard_on(lane), "x")));
       EXPECT_EQ(replies[0].refusal, Refusal::shard_closed);
-      co_await cell->reopen_shard(LaneId{lane}, shard_on(lane));
+      co_await cell->reopen_shard(LaneId{lane}, shard_on(lane), {});
       EXPECT_TRUE(home.is_current());
       replies = co_await cell->append(home, LaneId{lane}, one_request(make_fragment(shard_on(lane), "x")));
       EXPECT_EQ(replies[0].refusal, Refusal::none);

@@ -45,7 +45,9 @@ struct Node {
         LaneAccess{.claim_epoch = [this, &simulation](LaneId) { return claim(simulation.core(0)); },
                    .open_store = open_store},
         CellContext{settings, journal_settings, metrics, journal_metrics},
-        NodeCellOptions{.cell = cell_number, .on_fenced = [this](LaneId lane, Epoch) { fenced.push_back(lane); }});
+        NodeCellOptions{.cell = cell_number,
+                        .maps_name_owners = maps_name_owners,
+                        .on_fenced = [this](LaneId lane, Epoch) { fenced.push_back(lane); }});
   }
   env::Task<Result<Epoch>> claim(env::Core& core) {
     co_await core.sleep_for(claim_duration);
@@ -60,6 +62,7 @@ struct Node {
   journal::JournalMetrics journal_metrics{metrics_registry};
   OpenStore open_store = open_file_stores("data", 8);
   std::uint64_t epoch = 0;
+  bool maps_name_owners = false;
   Duration claim_duration = milliseconds(1);
   std::vector<LaneId> fenced;
   std::unique_ptr<NodeCell> cell;
@@ -356,6 +359,32 @@ TEST(NodeCell, CallsWaitForALaneThatIsBeingTaken) {
     EXPECT_EQ((co_await enter(home, *node.cell, caller, shard_number(1), seconds(1))).refusal, Refusal::none);
     co_await tasks.wait();
     EXPECT_TRUE(taken.has_value());
+    co_await node.cell->stop();
+    co_return 0;
+  });
+}
+
+// A map from before the claim may show shards as open that were closed since.
+TEST(NodeCell, ALaneServesNobodyBeforeAMapNamesItsEpoch) {
+  run_node(1, [](env::Simulation& simulation) -> env::Task<int> {
+    Node node;
+    node.maps_name_owners = true;
+    node.epoch = 6;
+    node.open(simulation);
+    env::Core& home = simulation.core(0);
+    const directory::LaneOwner before{.node = "b", .address = "10.0.0.9", .port = 9, .epoch = Epoch{6}};
+    co_await node.cell->apply(map_of(1, 4, before));
+    must(co_await node.cell->take(lane_number(0)));
+    const AppendReply early = co_await put(home, *node.cell, 0, "early");
+    EXPECT_EQ(early.refusal, Refusal::unavailable);
+    EXPECT_EQ(early.reason, "the lane waits for a map that names its present owner");
+    co_await node.cell->apply(map_of(2, 4, before));
+    EXPECT_EQ((co_await put(home, *node.cell, 0, "still early")).refusal, Refusal::unavailable);
+    directory::LaneOwner now = before;
+    now.epoch = Epoch{7};
+    co_await node.cell->apply(map_of(3, 4, now));
+    EXPECT_EQ((co_await put(home, *node.cell, 0, "one")).refusal, Refusal::none);
+    EXPECT_EQ(co_await read_texts(home, *node.cell, 0), std::vector<std::string>{"one"});
     co_await node.cell->stop();
     co_return 0;
   });

@@ -446,21 +446,30 @@ TEST(RemoteCell, StoppingAnswersEverythingThatIsUnderWay) {
   for (const AppendReply& reply : replies) EXPECT_NE(reply.refusal, Refusal::none);
 }
 
-TEST(RemoteCell, ACloseOfUnknownOutcomeIsUndone) {
+TEST(RemoteCell, ACloseSaysWhetherItsOutcomeIsKnown) {
   FrontEnd front_end;
-  front_end.nodes.serve = [](env::Core&, Received request) -> env::Task<Response> {
-    if (request.path == close_shard_path) co_return fail(ErrorCode::timeout, "no answer");
-    co_return ok(encode_reopen_shard_answer());
+  front_end.nodes.serve = [](env::Core&, Received) -> env::Task<Response> {
+    co_return fail(ErrorCode::timeout, "no answer");
   };
   run(front_end, [&](env::Core&) -> env::Task<void> {
+    const auto close = [&] { return front_end.cell->close_shard(LaneId{0}, first_shard, {.term = 3, .number = 4}); };
+    EXPECT_EQ((co_await close()).error().code, ErrorCode::unavailable);  // nobody is known to have the lane
     co_await front_end.cell->apply(map_of(1, {{0, owner("10.0.0.1", 5)}}));
-    EXPECT_EQ((co_await front_end.cell->close_shard(LaneId{0}, first_shard)).error().code, ErrorCode::unavailable);
-    EXPECT_EQ(front_end.nodes.received.size(), 2U);
-    EXPECT_EQ(front_end.nodes.received[1].path, reopen_shard_path);
-    front_end.nodes.serve = [](env::Core&, Received) -> env::Task<Response> {
-      co_return ok(encode_close_shard_answer(wall_time_ms(77)));
+    EXPECT_EQ((co_await close()).error().code, ErrorCode::timeout);
+    EXPECT_EQ(front_end.nodes.received.size(), 1U);  // it is not for the cell to reopen what may be closed
+    const auto order = must(decode_shard_call(as_bytes(front_end.nodes.received[0].body))).order;
+    EXPECT_EQ(order, (directory::ShardOrder{.term = 3, .number = 4}));
+
+    const directory::ShardClosing closing{wall_time_ms(77), Epoch{5}};
+    front_end.nodes.serve = [closing](env::Core&, Received) -> env::Task<Response> {
+      co_return ok(encode_close_shard_answer(closing));
     };
-    EXPECT_EQ(must(co_await front_end.cell->close_shard(LaneId{0}, first_shard)), wall_time_ms(77));
+    EXPECT_EQ(must(co_await close()), closing);
+    // A node that does not say under which epoch does not say enough.
+    front_end.nodes.serve = [](env::Core&, Received) -> env::Task<Response> {
+      co_return ok(encode_close_shard_answer(directory::ShardClosing{wall_time_ms(77), Epoch{0}}));
+    };
+    EXPECT_EQ((co_await close()).error().code, ErrorCode::timeout);
   });
 }
 

@@ -212,7 +212,8 @@ RC_GTEST_PROP(CellRpcCodec, LocatesAndClosesComeOutAsTheyWentIn, ()) {
   const auto closing = decode_shard_call(as_bytes(close_body));
   RC_ASSERT(closing.has_value() && closing->header == close.header && closing->shard == close.shard);
 
-  Result<WallTime> closed_at = any_time();
+  Result<directory::ShardClosing> closed_at =
+      directory::ShardClosing{any_time(), Epoch{*rc::gen::inRange<std::uint64_t>(1, 1'000'000)}};
   if (*rc::gen::arbitrary<bool>()) {
     closed_at =
         fail(static_cast<ErrorCode>(*rc::gen::inRange(0, static_cast<int>(ErrorCode::internal) + 1)), *any_text());

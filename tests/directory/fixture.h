@@ -22,14 +22,20 @@ class PretendedCell final : public MapListener, public ShardCloser {
   explicit PretendedCell(env::Core& core) : core_(core) {}
 
   env::Task<void> apply(ShardMapPointer map) override;
-  env::Task<Result<WallTime>> close_shard(LaneId lane, ShardKey shard) override;
-  env::Task<void> reopen_shard(LaneId lane, ShardKey shard) override;
+  env::Task<Result<ShardClosing>> close_shard(LaneId lane, ShardKey shard, ShardOrder order) override;
+  env::Task<void> reopen_shard(LaneId lane, ShardKey shard, ShardOrder order) override;
 
   // The next `count` calls of close_shard() fail.
-  void fail_closes(int count) { closes_to_fail_ = count; }
+  void fail_closes(int count, ErrorCode code = ErrorCode::unavailable) {
+    closes_to_fail_ = count;
+    closes_fail_with_ = code;
+  }
+  // Shards are closed under this epoch of their lanes from now on.
+  void set_epoch(Epoch epoch) { epoch_ = epoch; }
   void delay_closes(Duration delay) { close_delay_ = delay; }
   [[nodiscard]] const ShardMapPointer& map() const { return map_; }
   [[nodiscard]] bool is_closing(ShardKey key) const { return closing_.contains(key); }
+  [[nodiscard]] std::size_t reopens() const { return reopens_; }
   [[nodiscard]] std::size_t maps_seen() const { return maps_seen_; }
 
  private:
@@ -39,9 +45,13 @@ class PretendedCell final : public MapListener, public ShardCloser {
   env::Core& core_;
   ShardMapPointer map_;
   std::size_t maps_seen_ = 0;
+  std::size_t reopens_ = 0;
   std::set<ShardKey> closing_;
   std::map<ShardKey, Shard> ever_seen_;
   int closes_to_fail_ = 0;
+  ErrorCode closes_fail_with_ = ErrorCode::unavailable;
+  Epoch epoch_;
+  ShardOrder last_order_;
   Duration close_delay_ = milliseconds(1);
 };
 

@@ -65,24 +65,29 @@ void PretendedCell::check_shard(const Stream& stream, const Shard& shard) {
   }
 }
 
-env::Task<Result<WallTime>> PretendedCell::close_shard(LaneId lane, ShardKey key) {
+env::Task<Result<ShardClosing>> PretendedCell::close_shard(LaneId lane, ShardKey key, ShardOrder order) {
   co_await core_.sleep_for(close_delay_);
+  EXPECT_GT(order, last_order_);
+  last_order_ = order;
   if (closes_to_fail_ > 0) {
     --closes_to_fail_;
-    co_return fail(ErrorCode::unavailable, "pretended failure");
+    co_return fail(closes_fail_with_, "pretended failure");
   }
   const auto stream = map_->find(key.stream);
   EXPECT_NE(stream, nullptr);
   EXPECT_EQ(stream->find_shard(key.shard)->lane, lane);
   closing_.insert(key);
-  co_return core_.wall_now();
+  co_return ShardClosing{core_.wall_now(), epoch_};
 }
 
-env::Task<void> PretendedCell::reopen_shard(LaneId, ShardKey key) {
+env::Task<void> PretendedCell::reopen_shard(LaneId, ShardKey key, ShardOrder order) {
   co_await core_.yield();
+  EXPECT_GT(order, last_order_);
+  last_order_ = order;
   const auto stream = map_->find(key.stream);
   if (stream != nullptr) EXPECT_TRUE(stream->find_shard(key.shard)->is_open());
   closing_.erase(key);
+  ++reopens_;
 }
 
 void TestSettings::set(const std::string& assignment) {

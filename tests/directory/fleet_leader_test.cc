@@ -80,6 +80,34 @@ TEST(FleetLeader, TheNextLeaderKnowsWhoHeldWhat) {
   });
 }
 
+// A claim that its node had given up arrives at the metadata store after all: the holder's epoch is over then, though
+// it need not know.
+TEST(FleetLeader, AHolderThatIsNoLongerTheOwnerHasToClaimAnew) {
+  Fleet world;
+  world.run([](Process& process) -> env::Task<void> {
+    FleetLeader leader(process.core, process.directory, {});
+    EXPECT_TRUE(co_await leader.define_cell(0, {.name = "first", .lanes = 2, .open_shards_max = 100}));
+    static_cast<void>(leader.beat(beat_of("a", 1)));
+    co_await process.core.sleep_for(seconds(1));
+    for (const std::uint32_t lane : {0U, 1U}) {
+      EXPECT_EQ((co_await leader.claim({.node = "a", .address = "127.0.0.1", .port = 1, .lane = {lane}})).epoch,
+                Epoch{1});
+    }
+    EXPECT_EQ(leader.beat(beat_of("a", 1, LaneSet(3))).lanes, LaneSet(3));
+    const LaneOwner late{.node = "b", .address = "127.0.0.2", .port = 2, .epoch = {}};
+    EXPECT_TRUE(co_await process.directory.claim_lane(LaneId{1}, late));
+    for (int beats = 0; beats < 3; ++beats) {
+      EXPECT_EQ(leader.beat(beat_of("a", 1, LaneSet(3))).lanes, LaneSet(3)) << "it may be claiming it right now";
+      co_await process.core.sleep_for(seconds(1));
+    }
+    EXPECT_EQ(leader.beat(beat_of("a", 1, LaneSet(3))).lanes, LaneSet(1));
+    EXPECT_EQ(leader.beat(beat_of("a", 1, LaneSet(1))).lanes, LaneSet(3));
+    EXPECT_EQ((co_await leader.claim({.node = "a", .address = "127.0.0.1", .port = 1, .lane = {1}})).epoch, Epoch{3});
+    EXPECT_EQ(leader.beat(beat_of("a", 1, LaneSet(3))).lanes, LaneSet(3));
+    co_await leader.stop();
+  });
+}
+
 RC_GTEST_PROP(FleetMessages, SurviveTheirEncoding, ()) {
   NodeBeat beat = beat_of("node-7", *rc::gen::nonZero<std::uint64_t>(), LaneSet(*rc::gen::arbitrary<std::uint64_t>()));
   beat.shards = *rc::gen::arbitrary<std::uint64_t>();

@@ -2,6 +2,7 @@
 // not close.
 #include <gtest/gtest.h>
 
+#include "directory/stored_state.h"
 #include "tests/directory/fixture.h"
 #include "tests/support/simulation_test.h"
 
@@ -186,6 +187,67 @@ TEST(DirectoryWorkflow, WhileTheOutcomeIsUnknownTheParentStaysClosed) {
       EXPECT_FALSE(process.cell.is_closing(parent));
     });
   }
+}
+
+TEST(DirectoryWorkflow, AReshardIsNotStoredWhenTheLaneHasHadAnotherOwnerSinceItClosed) {
+  World world;
+  world.run([](Process& process) -> Task<void> {
+    co_await process.create("s", 1);
+    co_await process.settle("s");
+    process.cell.delay_closes(milliseconds(20));
+    co_await process.directory.split_shard(scope, "s", ShardIndex{0}, HashKey{1000});
+    co_await process.core.sleep_for(milliseconds(500));
+    EXPECT_EQ(process.find("s")->open_shard_count(), 2U);
+
+    const LaneId lane_of_child = process.find("s")->shards[1].lane;
+    EXPECT_EQ((co_await process.directory.claim_lane(lane_of_child)).value(), Epoch{1});
+    co_await process.directory.split_shard(scope, "s", ShardIndex{1}, HashKey{500});
+    co_await process.core.sleep_for(seconds(1));
+    EXPECT_EQ(process.find("s")->status, StreamStatus::updating) << "closed under epoch 0, owned under epoch 1";
+    EXPECT_EQ(process.find("s")->open_shard_count(), 2U);
+    process.cell.set_epoch(Epoch{1});
+    co_await process.settle("s");
+    EXPECT_EQ(process.find("s")->open_shard_count(), 3U);
+  });
+}
+
+// A transaction whose answer was lost may arrive after it was read that it has not.
+TEST(DirectoryWorkflow, NoParentIsReopenedBeforeALateTransactionIsRuledOut) {
+  World world;
+  bool lose = false;
+  world.store_options.fault = [&lose](MetastoreCall call) {
+    return lose && call == MetastoreCall::commit ? MetastoreFault::lost_before : MetastoreFault::none;
+  };
+  world.run([&](Process& process) -> Task<void> {
+    co_await process.create("s", 1);
+    co_await process.settle("s");
+    const ShardKey parent{process.find("s")->id, ShardIndex{0}};
+    co_await process.directory.split_shard(scope, "s", ShardIndex{0}, HashKey{1000});
+    const auto stored = [&] { return world.content->entries.at(stream_key(parent.stream)).modified; };
+    const auto before = stored();
+    lose = true;
+    co_await process.core.sleep_for(seconds(2));
+    EXPECT_TRUE(process.cell.is_closing(parent)) << "what was sent may still arrive";
+    EXPECT_EQ(stored(), before);
+    lose = false;
+    while (process.cell.is_closing(parent)) co_await process.core.sleep_for(milliseconds(1));
+    EXPECT_GT(stored(), before) << "and fails by its guard from now on";
+    co_await process.settle("s");
+    EXPECT_EQ(process.find("s")->open_shard_count(), 2U);
+  });
+}
+
+TEST(DirectoryWorkflow, ALaneThatDoesNotSayWhetherItClosedIsReopened) {
+  World world;
+  world.run([](Process& process) -> Task<void> {
+    co_await process.create("s", 1);
+    co_await process.settle("s");
+    const std::size_t reopens = process.cell.reopens();
+    process.cell.fail_closes(1, ErrorCode::timeout);
+    co_await process.directory.split_shard(scope, "s", ShardIndex{0}, HashKey{1000});
+    co_await process.settle("s");
+    EXPECT_EQ(process.cell.reopens(), reopens + 1);
+  });
 }
 
 TEST(DirectoryWorkflow, ACommandWhoseAnswerWasLostIsFoundToBeDone) {

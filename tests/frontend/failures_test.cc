@@ -60,7 +60,7 @@ TEST(Failures, APutThatFindsNoOpenShardGivesUpInTime) {
     co_await client.create("s", 1);
     const auto stream = server.find("s");
     const auto closed =
-        co_await server.process().cell->close_shard(stream->shards[0].lane, stream->key_of(stream->shards[0]));
+        co_await server.process().cell->close_shard(stream->shards[0].lane, stream->key_of(stream->shards[0]), {});
     EXPECT_TRUE(closed.has_value());
     for (const bool singly : {true, false}) {
       const MonotonicTime begin = server.home().now();

@@ -237,7 +237,7 @@ Result<SimulatedDisk::NodeRef> SimulatedDisk::create(const Ticket& ticket, std::
   if (space().available_bytes == 0) {
     return fail_at(ErrorCode::no_space, DiskOperation::create, path, "no space left on the disk");
   }
-  const auto node = std::make_shared<Node>();
+  auto node = std::make_shared<Node>();
   node->permissions = permissions;
   node->modified = now;
   node->open_boot = boot_;

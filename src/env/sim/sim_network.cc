@@ -67,6 +67,7 @@ void SimulatedNetwork::reset_connections(const std::string& a, const std::string
 std::vector<std::shared_ptr<SimulatedStream>> SimulatedNetwork::streams() {
   std::erase_if(streams_, [](const auto& stream) { return stream.expired(); });
   std::vector<std::shared_ptr<SimulatedStream>> alive;
+  alive.reserve(streams_.size());
   for (const auto& stream : streams_) alive.push_back(stream.lock());
   return alive;
 }

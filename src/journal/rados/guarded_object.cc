@@ -1,7 +1,7 @@
 #include "journal/rados/guarded_object.h"
 
 #include <algorithm>
-#include <cstring>
+#include <system_error>
 #include <utility>
 
 #include "base/assert.h"
@@ -40,7 +40,8 @@ std::uint64_t size_after(std::uint64_t size, const ObjectWrite& change) noexcept
 }  // namespace
 
 std::unexpected<Error> object_failure(const std::string& object, const ObjectError& error) {
-  std::string what = error.kind == ObjectFailure::unknown ? "no answer in time" : std::strerror(error.error_number);
+  std::string what =
+      error.kind == ObjectFailure::unknown ? "no answer in time" : std::generic_category().message(error.error_number);
   return fail(code_of(error.kind), object + ": " + std::move(what));
 }
 

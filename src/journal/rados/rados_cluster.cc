@@ -6,8 +6,8 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <cstring>
 #include <exception>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -179,14 +179,14 @@ std::unexpected<Error> failed(const std::string& what, int outcome) {
   if (outcome == -ETIMEDOUT) code = ErrorCode::timeout;
   if (outcome == -ENOENT) code = ErrorCode::not_found;
   if (outcome == -EINVAL) code = ErrorCode::invalid_argument;
-  return fail(code, what + ": " + std::strerror(-outcome));
+  return fail(code, what + ": " + std::generic_category().message(-outcome));
 }
 
 Result<void> RadosClusterImpl::set(const char* option, const std::string& value) {
   const int outcome = rados_.conf_set(option, value.c_str());
   if (outcome == 0) return {};
   return fail(ErrorCode::invalid_argument,
-              fmt::format("Ceph option {} = {}: {}", option, value, std::strerror(-outcome)));
+              fmt::format("Ceph option {} = {}: {}", option, value, std::generic_category().message(-outcome)));
 }
 
 Result<void> RadosClusterImpl::configure() {
