@@ -24,9 +24,11 @@ WEIR = Path(os.environ.get("WEIR_BINARY", ROOT / "build" / "release" / "weir"))
 class Cluster:
     """What is running is known from the files under `folder` alone, so that another process can take over."""
 
-    def __init__(self, folder, base_port=14500):
+    def __init__(self, folder, base_port=14500, settings=None):
+        """`settings` go to every process, as {"directory.shards_max": 1000}."""
         self.folder = Path(folder).resolve()
         self.base_port = base_port
+        self.settings = settings or {}
         self.certificates = self.folder / "certificates"
         self.pids = self.folder / "pids"
 
@@ -104,6 +106,12 @@ class Cluster:
         self.send(name, signal.SIGKILL)
         self.wait_gone(name)
 
+    def kill_together(self, names):
+        for name in names:
+            self.send(name, signal.SIGKILL)
+        for name in names:
+            self.wait_gone(name)
+
     def certificate(self, name):
         if not (self.certificates / "authority.pem").exists():
             self.certificates.mkdir(parents=True, exist_ok=True)
@@ -122,7 +130,7 @@ class Cluster:
                       "fleet.certificate_file": str(self.certificates / f"{name}.pem"),
                       "fleet.key_file": str(self.certificates / f"{name}-key.pem"),
                       "fleet.authority_file": str(self.certificates / "authority.pem"),
-                      "net.connections_max": 2000, **settings}
+                      "net.connections_max": 2000, **self.settings, **settings}
         tables = {}
         for key, value in everything.items():
             table, _, setting = key.partition(".")
@@ -184,7 +192,7 @@ class Cluster:
                               shards_max).returncode == 0
         wait_for(f"cell {cell} to be defined", tried)
 
-    def up(self, directories=2, cells=2, nodes=2, front_ends=3, engine="rados"):
+    def up(self, directories=2, cells=2, nodes=2, front_ends=3, engine="rados", shards_max=20_000):
         self.folder.mkdir(parents=True, exist_ok=True)
         ceph = None
         if engine == "rados":
@@ -199,7 +207,7 @@ class Cluster:
         for index in range(directories):
             self.start_directory(index)
         for cell in range(cells):
-            self.define_cell(cell)
+            self.define_cell(cell, shards_max=shards_max)
         if ceph is not None and ceph.wait() != 0:
             raise RuntimeError(f"Ceph did not start, see {self.folder}/ceph.log")
         for cell in range(cells):

@@ -93,8 +93,9 @@ env::Task<void> LeaderElection::keep() {
 }
 
 env::Task<void> LeaderElection::look() {
+  const bool is_first = !seen_;
   auto result = co_await read();
-  if (result && may_take()) {
+  if (result && (may_take() || (is_first && was_mine()))) {
     const std::uint64_t term = (seen_->record ? seen_->record->leader.term : 0) + 1;
     result = co_await write(term);
     if (!result && result.error().code == ErrorCode::conflict) result = {};  // another was faster
@@ -105,6 +106,11 @@ env::Task<void> LeaderElection::look() {
 bool LeaderElection::may_take() const noexcept {
   if (!seen_->record || seen_->record->leader.name.empty() || seen_->record->boot == boot_) return true;
   return core_.now() - seen_->since >= options_.take_after;
+}
+
+bool LeaderElection::was_mine() const noexcept {
+  return seen_->record && seen_->record->leader.name == options_.name &&
+         seen_->record->leader.endpoint == options_.endpoint;
 }
 
 env::Task<Result<void>> LeaderElection::read() {

@@ -10,8 +10,11 @@
 // store, or a process that was paused: one that wakes up late finds by its clock that it does not lead. What a leader
 // had sent to the store before may still arrive there: the guards of class Directory make that harmless.
 //
-// When a leader dies another leads within take_after + 2 * interval + three calls of the store. The load on the store
-// is one call per candidate and interval.
+// When a leader dies another leads within take_after + 2 * interval + three calls of the store. A process that comes
+// back under the name and the endpoint of the leader leads at once: it holds the data directory and the port of the one
+// that led, which therefore is no more. It asks for that once, so that two processes that were given the same name by
+// mistake do not take the lead from each other again and again. The load on the store is one call per candidate and
+// interval.
 //
 // Threading: one core.
 #pragma once
@@ -94,6 +97,8 @@ class LeaderElection {
   [[nodiscard]] env::Task<void> look();
   [[nodiscard]] env::Task<Result<void>> read();
   [[nodiscard]] bool may_take() const noexcept;
+  // Whether who led as it was seen last has the name and the endpoint of this process.
+  [[nodiscard]] bool was_mine() const noexcept;
   // Writes this process's record over what was seen.
   [[nodiscard]] env::Task<Result<void>> write(std::uint64_t term);
   [[nodiscard]] env::Task<void> resign();

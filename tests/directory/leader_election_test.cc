@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <functional>
 #include <map>
 #include <memory>
@@ -76,6 +77,13 @@ struct ElectionWorld {
   void kill(Candidate& candidate) {
     candidate.machine->kill();
     candidate.election = nullptr;
+  }
+  void reboot(Candidate& candidate) {
+    const auto number =
+        std::ranges::find(candidates, &candidate, &std::unique_ptr<Candidate>::get) - candidates.begin();
+    candidate.machine =
+        &simulation.add_machine({.name = candidate.machine->name(), .address = "10.0.3." + std::to_string(number + 1)});
+    candidate.machine->start([this, mine = &candidate] { return run(*mine); });
   }
   env::Task<void> stop_all() {
     for (const auto& candidate : candidates) {
@@ -170,6 +178,24 @@ TEST(LeaderElection, WhenTheLeaderIsKilledAnotherLeadsWithinTheStatedTime) {
       world.kill(*first);
       EXPECT_LE(co_await world.until_another_leads(first), takeover_max);
       EXPECT_GE(world.last_term, 2U);
+    });
+  });
+}
+
+TEST(LeaderElection, ALeaderThatIsKilledAndStartedAgainLeadsAtOnceInANewTerm) {
+  for_each_seed(1, 50, [](std::uint64_t seed) {
+    with_election(seed, [](ElectionWorld& world) -> env::Task<void> {
+      co_await world.until_another_leads(nullptr);
+      co_await world.watch(milliseconds(static_cast<std::int64_t>(world.random.below(5'000))));
+      auto* const first = world.leader();
+      const std::uint64_t term = world.last_term;
+      world.kill(*first);
+      world.reboot(*first);
+      EXPECT_LE(co_await world.until_another_leads(nullptr), milliseconds(100));
+      EXPECT_EQ(world.leader(), first);
+      EXPECT_EQ(world.last_term, term + 1);
+      co_await world.watch(seconds(20));
+      EXPECT_EQ(world.leader(), first);
     });
   });
 }
