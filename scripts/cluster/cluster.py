@@ -8,6 +8,7 @@
 import argparse
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -162,6 +163,14 @@ class Cluster:
         self.weir("frontend", f"frontend-{index}", self.front_end_port(index) + 200,
                   {"server.port": self.front_end_port(index), "server.tls_enabled": True,
                    "server.tls_port": self.tls_port(index)} | (more or {}))
+
+    def restart(self, name):
+        """Starts a process of the fleet again, with the settings that it had, and waits until it is ready."""
+        role = {"directory": "directory", "node": "cell", "frontend": "frontend"}[name.split("-")[0]]
+        config = self.folder / f"{name}.toml"
+        self.spawn(name, [WEIR, role, "--config", config])
+        admin_port = int(re.search(r"^admin_port = (\d+)$", config.read_text(), re.MULTILINE)[1])
+        wait_for(name, lambda: fetch(f"http://127.0.0.1:{admin_port}/readyz")[0] == 200)
 
     def ready(self, port):
         return fetch(f"http://127.0.0.1:{port + 200}/readyz")[0] == 200

@@ -65,13 +65,18 @@ env::Task<Result<Epoch>> NodeAgent::claim(LaneId lane) {
 
 env::Task<void> NodeAgent::beat_regularly() {
   while (!stopping_) {
-    const MonotonicTime next = core_.now() + options_.interval;
-    co_await beat_once();
-    if (!stopping_) static_cast<void>(co_await wake_.wait_until(next));
+    const MonotonicTime began = core_.now();
+    const bool answered = co_await beat_once();
+    // Lost beats are made up for while that can still keep the node from being taken for dead; after that there is no
+    // hurry, and a directory that is gone is not met by all nodes at once when it is back.
+    const bool hurries = !answered && silence() < options_.hurry_for;
+    if (!stopping_) {
+      static_cast<void>(co_await wake_.wait_until(began + (hurries ? options_.retry_interval : options_.interval)));
+    }
   }
 }
 
-env::Task<void> NodeAgent::beat_once() {
+env::Task<bool> NodeAgent::beat_once() {
   const NodeStatus status = cell_->status();
   const directory::NodeBeat beat{.node = options_.node,
                                  .cell = options_.cell,
@@ -84,13 +89,16 @@ env::Task<void> NodeAgent::beat_once() {
                                  .stored_bytes = status.stored_bytes,
                                  .map_version = status.map_version};
   auto reply = co_await ask_leader(directory::beat_path, directory::encode(beat), options_.timeout);
-  if (stopping_) co_return;
-  if (!reply) co_return note_error(reply.error().message);
-  if (reply->outcome == FleetOutcome::refused) co_return note_error(reply->reason);
+  if (stopping_) co_return true;
+  if (!reply || reply->outcome == FleetOutcome::refused) {
+    note_error(reply ? reply->reason : reply.error().message);
+    co_return reply.has_value();
+  }
   if (!last_error_.empty()) log_info("node", "the directory answers again", {{"node", options_.node}});
   last_error_.clear();
   last_answer_ = core_.now();
   obey(reply->lanes);
+  co_return true;
 }
 
 // Once for every new reason.

@@ -24,10 +24,12 @@ namespace weir::cell {
 struct NodeAgentOptions {
   std::string node;
   std::uint32_t cell = 0;
-  env::Endpoint endpoint;                  // where front ends reach the node
-  std::vector<env::Endpoint> directories;  // at least one
-  Duration interval = seconds(1);          // between two beats
-  Duration timeout = milliseconds(900);    // for the answer to one
+  env::Endpoint endpoint;                       // where front ends reach the node
+  std::vector<env::Endpoint> directories;       // at least one
+  Duration interval = seconds(1);               // between two beats
+  Duration timeout = milliseconds(900);         // for the answer to one
+  Duration retry_interval = milliseconds(250);  // after a beat that got no answer ...
+  Duration hurry_for = seconds(3);              // ... while the last answer is not older than this
   Duration claim_timeout = seconds(3);
 };
 
@@ -57,7 +59,8 @@ class NodeAgent {
 
  private:
   [[nodiscard]] env::Task<void> beat_regularly();
-  [[nodiscard]] env::Task<void> beat_once();
+  // Whether the directory answered.
+  [[nodiscard]] env::Task<bool> beat_once();
   // Asks whom it takes for the leader, and follows one hint where the leader is.
   [[nodiscard]] env::Task<Result<directory::FleetReply>> ask_leader(std::string_view path, std::string body,
                                                                     Duration timeout);

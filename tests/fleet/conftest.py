@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from drill import FRONT_ENDS, Figures, Keeper  # noqa: E402
+from drill import FRONT_ENDS, Figures, Keeper, keep_logs  # noqa: E402
 from fleet_load import Load  # noqa: E402
 
 _keeper = Keeper()
@@ -75,8 +75,10 @@ def no_shared_cluster():
 @pytest.fixture
 def cluster(request):
     """Ceph, etcd, 2 directories, 2 cells of 2 nodes, 3 front ends. A drill leaves all of them running."""
-    yield _keeper.get()
+    made = _keeper.get()
+    yield made
     if getattr(request.node, "failed_somewhere", False):
+        keep_logs(made, name_of(request.node))
         _keeper.end()
 
 

@@ -46,6 +46,20 @@ class Keeper:
             cluster.down()
 
 
+def keep_logs(cluster, drill):
+    """What the processes said, for whoever has to find out why a drill failed."""
+    target = LOGS / f"{drill}-logs"
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for log in cluster.folder.glob("*.log"):
+        shutil.copy(log, target)
+
+
+def percentile(values, share):
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(len(ordered) * share))] if ordered else 0.0
+
+
 def need(*programs):
     for program in programs:
         if shutil.which(program, path=os.environ["PATH"] + ":/usr/sbin") is None:

@@ -65,6 +65,38 @@ class Writer(threading.Thread):
                 time.sleep(0.02)
 
 
+class Reader(threading.Thread):
+    """Follows one shard through one front end, as a consumer does: four GetRecords a second, of which none should fail."""
+
+    def __init__(self, port, stream, shard):
+        super().__init__(daemon=True)
+        self.port, self.stream, self.shard = port, stream, shard
+        self.stopping = threading.Event()
+        self.errors, self.answers, self.records = [], 0, 0
+
+    def run(self):
+        wire = iterator = None
+        while not self.stopping.wait(0.25):
+            try:
+                wire = wire or Wire(self.port, timeout_s=20)
+                iterator = iterator or wire.call("GetShardIterator", StreamName=self.stream, ShardId=self.shard,
+                                                 ShardIteratorType="LATEST")["ShardIterator"]
+                answer = wire.call("GetRecords", ShardIterator=iterator)
+                iterator = answer["NextShardIterator"]
+                self.answers += 1
+                self.records += len(answer["Records"])
+            except ApiError as refused:
+                if refused.code != "ProvisionedThroughputExceededException":
+                    self.errors.append(str(refused))
+            except BROKEN as broken:
+                self.errors.append(repr(broken))
+                wire = None
+
+    def stop(self):
+        self.stopping.set()
+        self.join(30)
+
+
 class Load:
     def __init__(self, ports):
         self.ports = ports
@@ -111,6 +143,11 @@ class Load:
 
     def acknowledged(self, since=0.0):
         return sum(1 for writer in self.writers for asked, _, error in writer.answers if not error and asked >= since)
+
+    def durations(self, stream, since, until=float("inf")):
+        """Of the good answers of the stream's writers, in seconds."""
+        return [answered - asked for writer in self.of(stream) for asked, answered, error in writer.answers
+                if not error and since <= asked < until]
 
     def longest_gap(self, since):
         """The longest time that any shard went without an acknowledged write, from `since` on."""

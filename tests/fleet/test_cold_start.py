@@ -4,7 +4,7 @@ import time
 
 import pytest
 from cluster import Cluster, wait_for
-from drill import need
+from drill import keep_logs, need
 from fleet_load import Load
 from harness.wire import ApiError, Wire
 from measure import resident_bytes
@@ -40,7 +40,7 @@ def create_streams(port, names, shards):
 
 
 @pytest.fixture
-def large_cluster(no_shared_cluster):
+def large_cluster(no_shared_cluster, request):
     need("etcd")
     made = Cluster(tempfile.mkdtemp(prefix="weir-cold-"), BASE_PORT,
                    {"directory.account_shards_max": 1_000_000, "directory.shards_max": 1_000_000})
@@ -48,6 +48,8 @@ def large_cluster(no_shared_cluster):
         made.up(directories=DIRECTORIES, cells=CELLS, front_ends=FRONT_ENDS, engine="files")
         yield made
     finally:
+        if getattr(request.node, "failed_somewhere", False):
+            keep_logs(made, "cold-start")
         made.down()
 
 
