@@ -2,6 +2,7 @@
 
 #include <limits>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "cell/rpc.pb.h"
@@ -98,6 +99,62 @@ Result<LaneRefusal> from_message(const rpc::LaneRefusal& message) {
   return refusal;
 }
 
+// --- Messages with many bytes in one field, without the copy that protobuf makes of such a field
+
+constexpr unsigned length_delimited = 2;
+constexpr unsigned varint_bytes_max = 10;
+
+[[nodiscard]] constexpr char tag_of(int field) noexcept {
+  return static_cast<char>(static_cast<unsigned>(field) << 3 | length_delimited);
+}
+
+void append_varint(std::string& to, std::uint64_t value) {
+  for (; value >= 0x80; value >>= 7) to.push_back(static_cast<char>(value | 0x80));
+  to.push_back(static_cast<char>(value));
+}
+
+// Takes a number off the front; empty when there is none.
+std::optional<std::uint64_t> take_varint(BytesView& rest) noexcept {
+  std::uint64_t value = 0;
+  for (unsigned i = 0; i < varint_bytes_max && i < rest.size(); ++i) {
+    const auto byte = static_cast<std::uint64_t>(rest[i]);
+    value |= (byte & 0x7f) << (7 * i);
+    if (byte < 0x80) {
+      rest = rest.subspan(i + 1);
+      return value;
+    }
+  }
+  return std::nullopt;
+}
+
+// One field at the front of a message; of those that are not length-delimited only that they are there.
+struct WireField {
+  std::uint64_t number = 0;
+  std::optional<BytesView> bytes;
+};
+std::optional<WireField> take_field(BytesView& rest) noexcept {
+  const auto tag = take_varint(rest);
+  if (!tag || *tag >> 3 == 0 || *tag > 0xffff'ffff) return std::nullopt;
+  WireField field{.number = *tag >> 3, .bytes = std::nullopt};
+  std::uint64_t length = 0;
+  switch (*tag & 7) {
+    case 0: return take_varint(rest) ? std::optional(field) : std::nullopt;
+    case 1: length = 8; break;
+    case 5: length = 4; break;
+    case length_delimited:
+      if (const auto given = take_varint(rest)) {
+        length = *given;
+        break;
+      }
+      return std::nullopt;
+    default: return std::nullopt;
+  }
+  if (length > rest.size()) return std::nullopt;
+  if ((*tag & 7) == length_delimited) field.bytes = rest.first(length);
+  rest = rest.subspan(length);
+  return field;
+}
+
 // Decodes any answer: the refusal that all have in common, or what `rest` makes of the message.
 template <class T, class Message, class Rest>
 Result<Answer<T>> decode_answer(std::string_view body, Rest rest) {
@@ -156,14 +213,17 @@ ErrorCode error_code(std::string_view name) noexcept {
 std::string encode_append_call(const CallHeader& header, std::span<journal::Fragment* const> fragments) {
   rpc::AppendCall message;
   to_message(header, *message.mutable_header());
+  std::string body = message.SerializeAsString();
   std::size_t bytes = 0;
   for (const journal::Fragment* fragment : fragments) bytes += fragment->bytes().size();
-  message.mutable_fragments()->reserve(bytes);
+  body.reserve(body.size() + 1 + varint_bytes_max + bytes);
+  body.push_back(tag_of(rpc::AppendCall::kFragmentsFieldNumber));
+  append_varint(body, bytes);
   for (journal::Fragment* const fragment : fragments) {
     fragment->stamp({0}, WallTime{});
-    message.mutable_fragments()->append(as_text(fragment->bytes()));
+    body.append(as_text(fragment->bytes()));
   }
-  return message.SerializeAsString();
+  return body;
 }
 
 std::string encode(const ReadCall& call) {
@@ -196,9 +256,21 @@ std::string encode(const ShardCall& call) {
 }
 
 Result<AppendCall> decode_append_call(BytesView body) {
-  WEIR_TRY(const rpc::AppendCall message, parse<rpc::AppendCall>(as_text(body)));
-  AppendCall call{.header = from_message(message.header()), .requests = {}};
-  WEIR_CHECK(split_fragments(as_bytes(message.fragments()), [&call](BytesView rest) -> Result<std::size_t> {
+  rpc::CallHeader header;
+  BytesView fragments;
+  while (!body.empty()) {
+    const auto field = take_field(body);
+    if (!field) return fail(ErrorCode::corrupt, "not a message of the cell's RPC");
+    if (!field->bytes) continue;
+    if (field->number == rpc::AppendCall::kHeaderFieldNumber) {
+      WEIR_TRY(const rpc::CallHeader part, parse<rpc::CallHeader>(as_text(*field->bytes)));
+      header.MergeFrom(part);
+    } else if (field->number == rpc::AppendCall::kFragmentsFieldNumber) {
+      fragments = *field->bytes;
+    }
+  }
+  AppendCall call{.header = from_message(header), .requests = {}};
+  WEIR_CHECK(split_fragments(fragments, [&call](BytesView rest) -> Result<std::size_t> {
     WEIR_TRY(journal::Fragment fragment, journal::Fragment::copy_of(rest));
     const std::size_t taken = fragment.bytes().size();
     call.requests.push_back({.fragment = std::move(fragment)});
