@@ -92,7 +92,7 @@ env::Task<bool> NodeAgent::beat_once() {
   if (stopping_) co_return true;
   if (!reply || reply->outcome == FleetOutcome::refused) {
     note_error(reply ? reply->reason : reply.error().message);
-    co_return reply.has_value();
+    co_return false;
   }
   if (!last_error_.empty()) log_info("node", "the directory answers again", {{"node", options_.node}});
   last_error_.clear();

@@ -59,7 +59,7 @@ class NodeAgent {
 
  private:
   [[nodiscard]] env::Task<void> beat_regularly();
-  // Whether the directory answered.
+  // Whether a leader took it.
   [[nodiscard]] env::Task<bool> beat_once();
   // Asks whom it takes for the leader, and follows one hint where the leader is.
   [[nodiscard]] env::Task<Result<directory::FleetReply>> ask_leader(std::string_view path, std::string body,

@@ -52,8 +52,8 @@ std::optional<LaneSet> Placement::beat(const NodeBeat& beat, MonotonicTime now) 
   NodeView& view = at->second;
   const bool was_heard = view.last.boot != 0;
   if (was_heard && view.last.boot != beat.boot && view.state == NodeState::alive &&
-      now - view.last_heard < options_.unknown_after / 2) {
-    return std::nullopt;  // two processes under one name
+      now - view.last_heard < options_.unknown_after) {
+    return std::nullopt;  // two processes under one name: the one that was there first beats on
   }
   if (was_heard && view.last.cell != beat.cell && view.last.held.any()) return std::nullopt;
   if (view.state == NodeState::dead) view.target.reset();
