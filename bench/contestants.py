@@ -9,7 +9,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "scripts" / "cluster"))
 
+from cluster import Cluster, fetch, wait_for  # noqa: E402
 from harness.server import Server, free_port  # noqa: E402
 from harness.wire import ApiError, Wire  # noqa: E402
 
@@ -27,6 +29,15 @@ def memory_bytes(pid):
             if line.startswith("VmRSS:"):
                 total += int(line.split()[1]) * 1024
     return total
+
+
+def cpu_seconds(pids):
+    """That the processes have used so far."""
+    total = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        total += int(fields[11]) + int(fields[12])
+    return total / os.sysconf("SC_CLK_TCK")
 
 
 def children_of(pid):
@@ -125,6 +136,61 @@ class Weir(Contestant):
     @property
     def pid(self):
         return self.server.process.pid
+
+
+class Fleet:
+    """A front end and a node, each a process with one core, with a directory and etcd beside them. On segment files or on RADOS."""
+    speaks = "kinesis"
+    base_port = 15500
+
+    def __init__(self, folder, engine, lanes):
+        self.name = f"fleet on {engine}"
+        self.engine = engine
+        self.lanes = lanes
+        self.cluster = Cluster(Path(folder) / f"fleet-{engine}", self.base_port)
+        self.port = self.cluster.front_end_port(0)
+
+    def start(self):
+        fleet = self.cluster
+        fleet.folder.mkdir(parents=True, exist_ok=True)
+        if self.engine == "rados":
+            with open(fleet.folder / "ceph.log", "ab") as out:
+                subprocess.run([ROOT / "scripts" / "cluster" / "ceph.sh", "start", fleet.folder / "ceph"], stdout=out, stderr=out,
+                               env={**os.environ, "OSD_SIZE": str(4 << 30)}, check=True)
+        fleet.start_etcd()
+        (fleet.folder / "directory-0").mkdir(exist_ok=True)
+        fleet.start_directory(0)
+        fleet.define_cell(0, lanes=self.lanes)
+        settings = {"limits.enforce_rates": False}
+        fleet.start_node(0, 0, self.engine, settings)
+        fleet.start_front_end(0, settings)
+        wait_for("the node", lambda: fleet.ready(fleet.node_port(0, 0)))
+        wait_for("the front end", lambda: fleet.ready(self.port))
+        create_stream(self.port)
+
+    def stop(self):
+        self.cluster.down()
+
+    @property
+    def ceph_configuration(self):
+        return self.cluster.folder / "ceph" / "ceph.conf"
+
+    def committed(self):
+        """Batches and their bytes, since the node's start."""
+        totals = {"weir_journal_commits_total": 0.0, "weir_journal_committed_bytes_total": 0.0}
+        for line in fetch(f"http://127.0.0.1:{self.cluster.node_port(0, 0) + 200}/metrics")[1].decode().splitlines():
+            name, _, value = line.partition(" ")
+            if name.partition("{")[0] in totals:
+                totals[name.partition("{")[0]] += float(value)
+        return tuple(totals.values())
+
+    def pids(self):
+        """By what each process is."""
+        found = {name: [self.cluster.pid(process)] for name, process in (("front end", "frontend-0"), ("node", "node-0-0"))}
+        found["directory and etcd"] = [self.cluster.pid("directory-0"), self.cluster.pid("etcd")]
+        if self.engine == "rados":
+            found["Ceph"] = [int(path.read_text()) for path in (self.cluster.folder / "ceph").glob("**/*.pid")]
+        return found
 
 
 class Kinesalite(Contestant):

@@ -2,11 +2,12 @@
 import base64
 import json
 import random
+import resource
 import subprocess
 import time
 from contextlib import contextmanager
 
-from contestants import ROOT, STREAM, Wire, memory_bytes
+from contestants import ROOT, STREAM, Wire, cpu_seconds, memory_bytes
 
 GENERATOR = ROOT / "build" / "bench" / "weir-bench"
 RECORD_BYTES = 1024
@@ -66,6 +67,23 @@ def load(contestant, bodies, operation="PutRecord", connections=64, seconds=5.0,
 
 def disk(folder, seconds, size=RECORD_BYTES):
     return run_generator("disk", "--directory", folder, "--seconds", seconds, "--bytes", size)
+
+
+def rados(fleet, lanes, size, seconds):
+    return run_generator("rados", "--configuration", fleet.ceph_configuration, "--pool", "weir", "--lanes", lanes, "--bytes", size,
+                         "--seconds", seconds)
+
+
+def cores_used(pids, run):
+    """What `run` returns, and how many cores each of the named groups of processes kept busy meanwhile, ours included."""
+    before = {name: cpu_seconds(group) for name, group in pids.items()}
+    children, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+    result = run()
+    seconds = time.monotonic() - started
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    used = {name: (cpu_seconds(group) - before[name]) / seconds for name, group in pids.items()}
+    generator = after.ru_utime + after.ru_stime - children.ru_utime - children.ru_stime
+    return {**result, "cores": {"load generator": generator / seconds, **used}}
 
 
 def start_to_first_answer(server):

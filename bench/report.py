@@ -96,7 +96,42 @@ def promises(results):
     for title, name, least, aim in (("empty", "start empty", 0.3, 0.1),
                                     (f"with {retained:.1f} GiB retained", "start retained", 1, 0.3)):
         table.value(f"start to first answer, {title}", results[name], f"{results[name]:.2f} s", least, aim, "s", lower=True)
+    fleet_promises(table, results)
     return table.text()
+
+
+def fleet_promises(table, results):
+    if "PutRecord x64 fleet/files" not in results:
+        return
+    table.ratio("PutRecord through front end and node, on segment files, 64 connections, vs `weir serve`", "PutRecord x64 fleet",
+                "files", "weir", 0.6, 0.6)
+    lone, raw = results["PutRecord lone RADOS/fleet"], results["PutRecord lone RADOS/raw"]
+    ratio = lone["p50_us"] / raw["p50_us"]
+    table.value(f"one lone PutRecord on RADOS, p50, vs a raw guarded write of the same {raw['batch_bytes']:,} bytes "
+                f"({raw['p50_us']:.0f} µs)", ratio, f"{lone['p50_us']:.0f} µs = {ratio:.2f} ×", 1.5, 1.5, "×", lower=True)
+    many, raw = results["PutRecord x64 RADOS/fleet"], results["PutRecord x64 RADOS/raw"]
+    share = 100 * many["batches_per_second"] / raw["per_second"]
+    table.value(f"64 connections on RADOS, vs raw guarded writes of the same {raw['batch_bytes']:,} bytes on as many lanes "
+                f"({raw['lanes']})", share, f"{share:.0f} %", 60, 60, "%")
+
+
+def bounds(results):
+    """Where the cores went: what bounds a figure on a machine on which everything runs side by side."""
+    lines = []
+    for name, result in results.items():
+        if isinstance(result, dict) and "cores" in result:
+            used = ", ".join(f"{what} {cores:.2f}" for what, cores in result["cores"].items())
+            lines.append(f"| {name} | {used} |")
+    if not lines:
+        return ""
+    return """
+## Cores that were busy
+
+Load generator, front end, node and engine share the machine. Where their sum is near its number of cores, these bound the figure.
+
+| run | cores |
+|---|---|
+""" + "\n".join(lines) + "\n"
 
 
 def latencies(results):
@@ -129,7 +164,7 @@ Written by `make bench`; do not edit. Everything ran on one machine, server and 
 stall shows in full. `lone/fdatasync` is the disk alone: append 1 KiB, sync, again.
 
 {latencies(document['results'])}
-
+{bounds(document['results'])}
 Per-second limits of Weir were off (`limits.enforce_rates=false`), all else at its defaults, signatures verified. kinesalite and kinesis-local keep
 records in memory only. Redis ran with `appendfsync always`. nginx reads the request and answers a constant, and knows nothing more.
 """

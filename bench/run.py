@@ -35,10 +35,10 @@ class Bench:
     def say(self, text):
         print(text, flush=True)
 
-    def rounds(self, name, runs):
+    def rounds(self, name, runs, count=None):
         """runs: label -> a function that measures once. Interleaves them; keeps the median run of each by its rate."""
         samples = {label: [] for label in runs}
-        for _ in range(self.options.rounds):
+        for _ in range(count or self.options.rounds):
             for label, run in runs.items():
                 samples[label].append(run())
         for label, taken in samples.items():
@@ -61,6 +61,56 @@ class Bench:
             "weir": self.load(self.weir, put, connections=1),
             "fdatasync": lambda: measure.disk(self.folder, min(3, self.options.seconds)),
             **{c.name: self.load(c, xadd, connections=1) for c in rivals if c.speaks == "redis"}})
+
+    def fleet_on_files(self):
+        """The same load through a front end and a node, and through `weir serve`."""
+        fleet = contestants.Fleet(self.folder, "files", self.options.fleet_lanes)
+        put = self.bodies.put_record()
+        try:
+            fleet.start()
+            self.rounds("PutRecord x64 fleet", {
+                "weir": lambda: measure.cores_used({"weir serve": [self.weir.pid]}, self.load(self.weir, put)),
+                "files": lambda: measure.cores_used(fleet.pids(), self.load(fleet, put))}, self.options.fleet_rounds)
+            self.rounds("PutRecord lone fleet", {"files": self.load(fleet, put, connections=1)}, self.options.fleet_rounds)
+        finally:
+            fleet.stop()
+
+    def fleet_on_rados(self):
+        """Beside what the engine gives to as many lanes that write batches of the same size, and do nothing else."""
+        lanes = self.options.fleet_lanes
+        fleet = contestants.Fleet(self.folder, "rados", lanes)
+        put = self.bodies.put_record()
+
+        def measured(**more):
+            batches, size = fleet.committed()
+            result = measure.cores_used(fleet.pids(), self.load(fleet, put, **more))
+            batches_now, size_now = fleet.committed()
+            made = max(1, batches_now - batches)
+            # The node counts the warm-up, too, which runs as fast as the rest.
+            return {**result, "batch_bytes": round((size_now - size) / made), "lanes": lanes,
+                    "batches_per_second": made / (result["seconds"] + self.options.warm_up)}
+
+        def raw(name, lanes_at_once):
+            def probe():
+                result = measure.rados(fleet, lanes_at_once, sizes[name], self.options.seconds)
+                return {**result, "batch_bytes": sizes[name], "lanes": lanes_at_once}
+            return probe
+
+        def with_size(name, **more):
+            def run():
+                result = measured(**more)
+                sizes[name] = result["batch_bytes"]
+                return result
+            return run
+
+        sizes = {}
+        try:
+            fleet.start()
+            self.rounds("PutRecord lone RADOS", {"fleet": with_size("lone", connections=1), "raw": raw("lone", 1)},
+                        self.options.fleet_rounds)
+            self.rounds("PutRecord x64 RADOS", {"fleet": with_size("x64"), "raw": raw("x64", lanes)}, self.options.fleet_rounds)
+        finally:
+            fleet.stop()
 
     def open_loop(self):
         put = self.bodies.put_record()
@@ -161,6 +211,9 @@ class Bench:
             self.batched_puts(rivals)
             for rival in rivals:
                 rival.stop()
+            if self.options.fleet:
+                self.fleet_on_files()
+                self.fleet_on_rados()
             self.open_loop()
             self.reads_from_the_tail()
             moments = self.fill()
@@ -182,10 +235,13 @@ def parse():
     parser.add_argument("--retained-gb", type=float, default=10)
     parser.add_argument("--idle-connections", type=int, default=10_000)
     parser.add_argument("--rivals", nargs="*", default=["kinesalite", "kinesis-local", "redis", "nginx"])
+    parser.add_argument("--fleet", action=argparse.BooleanOptionalAction, default=True, help="front end and node, on files and on RADOS")
+    parser.add_argument("--fleet-rounds", type=int, default=3)
+    parser.add_argument("--fleet-lanes", type=int, default=2)
     parser.add_argument("--folder", type=Path, help="where the data lies while it runs; the disk under it is measured")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "performance.md")
     if "--quick" in sys.argv:
-        parser.set_defaults(rounds=1, seconds=2, warm_up=0.5, retained_gb=0.5)
+        parser.set_defaults(rounds=1, fleet_rounds=1, seconds=2, warm_up=0.5, retained_gb=0.5)
     return parser.parse_args()
 
 

@@ -1,6 +1,6 @@
-// weir-bench: load on one port, idle connections, or a probe of the disk. Prints one line of JSON.
-#include <CLI/CLI.hpp>
+// weir-bench: load on one port, idle connections, or a probe of the disk or of RADOS. Prints one line of JSON.
 #include <fmt/format.h>
+#include <CLI/CLI.hpp>
 
 #include <cstdio>
 #include <ctime>
@@ -8,6 +8,7 @@
 
 #include "load/disk_probe.h"
 #include "load/load.h"
+#include "load/rados_probe.h"
 #include "load/requests.h"
 
 namespace {
@@ -32,6 +33,7 @@ struct Options {
   unsigned idle_connections = 10'000;
   std::string directory = ".";
   std::uint64_t bytes = 1024;
+  RadosProbeOptions rados;
 };
 
 std::vector<std::string> read_requests(const Options& options) {
@@ -41,8 +43,9 @@ std::vector<std::string> read_requests(const Options& options) {
   const std::time_t now = std::time(nullptr);
   std::vector<std::string> requests;
   for (std::string line; std::getline(file, line);) {
-    requests.push_back(options.protocol == "redis" ? redis_request(line)
-                                                   : kinesis_request(host, options.operation, line, options.signing, now));
+    requests.push_back(options.protocol == "redis"
+                           ? redis_request(line)
+                           : kinesis_request(host, options.operation, line, options.signing, now));
   }
   if (requests.empty()) fail(options.bodies_file + ": is empty");
   return requests;
@@ -66,7 +69,8 @@ void add_load(CLI::App& app, Options& options, int& exit_code) {
   command->add_option("--port", options.load.port, "Port on 127.0.0.1")->required();
   command->add_option("--protocol", options.protocol, "kinesis or redis")->check(CLI::IsMember({"kinesis", "redis"}));
   command->add_option("--operation", options.operation, "Operation of the Kinesis API");
-  command->add_option("--bodies", options.bodies_file, "File with one request's body (or Redis command) a line")->required();
+  command->add_option("--bodies", options.bodies_file, "File with one request's body (or Redis command) a line")
+      ->required();
   command->add_option("--expect", options.load.expected, "Text that a good answer holds");
   command->add_option("--connections", options.load.connections);
   command->add_option("--threads", options.load.threads)->check(CLI::Range(1, 64));
@@ -92,7 +96,23 @@ void add_others(CLI::App& app, Options& options) {
   disk->add_option("--seconds", options.load.seconds);
   disk->callback([&options] {
     const DiskProbe probe = probe_disk(options.directory, options.bytes, options.load.seconds);
-    fmt::print("{{\"syncs\": {}, \"bytes\": {}, {}}}\n", probe.latency.count(), probe.bytes_each, latency_json(probe.latency));
+    fmt::print("{{\"syncs\": {}, \"bytes\": {}, {}}}\n", probe.latency.count(), probe.bytes_each,
+               latency_json(probe.latency));
+  });
+}
+
+void add_rados(CLI::App& app, Options& options) {
+  CLI::App* command = app.add_subcommand("rados", "Guarded appends to objects, one in flight for each lane");
+  command->add_option("--configuration", options.rados.configuration_file, "ceph.conf")->required();
+  command->add_option("--pool", options.rados.pool)->required();
+  command->add_option("--lanes", options.rados.lanes)->check(CLI::Range(1, 64));
+  command->add_option("--bytes", options.rados.bytes, "Bytes of each append")->check(CLI::Range(1, 1 << 24));
+  command->add_option("--seconds", options.rados.seconds);
+  command->callback([&options] {
+    const RadosProbe probe = probe_rados(options.rados);
+    fmt::print("{{\"good\": {}, \"per_second\": {:.1f}, \"bytes\": {}, {}}}\n", probe.latency.count(),
+               static_cast<double>(probe.latency.count()) / probe.seconds, options.rados.bytes,
+               latency_json(probe.latency));
   });
 }
 
@@ -105,6 +125,7 @@ int main(int argc, char** argv) {
   int exit_code = 0;
   add_load(app, options, exit_code);
   add_others(app, options);
+  add_rados(app, options);
   CLI11_PARSE(app, argc, argv);
   return exit_code;
 }
