@@ -14,7 +14,7 @@ static_assert(body_padding_bytes >= simdjson::SIMDJSON_PADDING);
 
 // A thread keeps a parser for bodies up to this size. A parser's memory is several times its largest body, so larger
 // ones get their own for the time of one request.
-constexpr std::size_t kept_parser_body_bytes_max = 1024 * 1024;
+constexpr std::size_t kept_parser_body_bytes_max = std::size_t{1024} * 1024;
 
 struct JsonItem {
   What what = What::malformed;

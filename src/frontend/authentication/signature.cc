@@ -232,7 +232,7 @@ bool is_region(std::string_view text) {
 // Each failing part of the scope has its sentence.
 std::string scope_problems(const SignatureParts& parts) {
   std::string message;
-  const auto add = [&](std::string sentence) {
+  const auto add = [&](const std::string& sentence) {
     if (!message.empty()) message += ' ';
     message += sentence;
   };

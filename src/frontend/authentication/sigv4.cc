@@ -200,6 +200,7 @@ std::vector<std::pair<std::string, std::string>> sign_request(const net::HttpReq
   signed_request.headers = request.headers;
   for (const auto& [name, value] : added) signed_request.headers.push_back({name, value});
   std::vector<std::string_view> names;
+  names.reserve(signed_request.headers.size());
   for (const net::HeaderField& field : signed_request.headers) names.push_back(field.name);
   std::ranges::sort(names);
   names.erase(std::ranges::unique(names).begin(), names.end());
