@@ -146,6 +146,44 @@ TEST(MapFollower, CorruptTruncatedAndStaleAnswersAreRefusedAndTheOldMapStays) {
   });
 }
 
+constexpr std::size_t places_max = 400;  // more than a change of one stream takes
+
+// Change after change, and the answer that brings each is cut off or has a bit flipped one byte further on. The
+// listener holds every map that comes into force to the truth.
+TEST(MapFollower, AnAnswerThatIsCutOffOrHarmedAtAnyByteNeverMakesABadMap) {
+  for (const bool cuts : {true, false}) {
+    with_world(1, [cuts](MapWorld& world) -> env::Task<void> {
+      co_await world.start_directory(0);
+      world.grow(2);
+      co_await world.publish(0);
+      co_await start_followers(world, 1);
+      EXPECT_TRUE(co_await world.converge(seconds(5)));
+      const MapMetrics& metrics = *world.followers[0]->metrics;
+      std::size_t length_max = 0;
+      std::size_t place = 0;
+      for (; place == 0 || place < std::min(length_max, places_max); ++place) {
+        bool is_harmed = false;
+        world.directories[0]->handler->harm = [&](net::HttpResponse& response) {
+          if (is_harmed || response.body.size() < 64) return;  // without news, or not the first any more
+          is_harmed = true;
+          length_max = std::max(length_max, response.body.size());
+          if (place >= response.body.size()) return;
+          if (cuts)
+            response.body.resize(place);
+          else
+            response.body[place] = static_cast<char>(response.body[place] ^ (1 << (place % 8)));
+        };
+        world.grow(1);
+        co_await world.publish(0);
+        EXPECT_TRUE(co_await world.converge(seconds(60))) << place;
+      }
+      world.directories[0]->handler->harm = nullptr;
+      EXPECT_GT(place, 100U);
+      EXPECT_GT(metrics.maps_refused.value(), 100U);
+    });
+  }
+}
+
 TEST(MapFollower, GoesToTheOtherDirectoryWhenOneDiesAndServesOnWhenAllAreGone) {
   with_world(1, [](MapWorld& world) -> env::Task<void> {
     co_await world.start_directory(0);
