@@ -1,5 +1,6 @@
 #include "cell/rpc_codec.h"
 
+#include <algorithm>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -155,6 +156,34 @@ std::optional<WireField> take_field(BytesView& rest) noexcept {
   return field;
 }
 
+// Takes a message apart into its field `number`, which is bytes and not copied, and the message without it.
+struct WithoutBytes {
+  std::string rest;
+  BytesView bytes;
+};
+Result<WithoutBytes> split_off(std::string_view message, int number) {
+  WithoutBytes parts;
+  BytesView left = as_bytes(message);
+  while (!left.empty()) {
+    const BytesView from_here = left;
+    const auto field = take_field(left);
+    if (!field) return fail(ErrorCode::corrupt, "not a message of the cell's RPC");
+    if (field->bytes && field->number == static_cast<std::uint64_t>(number)) {
+      parts.bytes = *field->bytes;
+    } else {
+      parts.rest.append(as_text(from_here.first(from_here.size() - left.size())));
+    }
+  }
+  return parts;
+}
+
+// Begins such a field behind a message: `bytes` bytes are to follow.
+void begin_bytes(std::string& message, int number, std::size_t bytes) {
+  message.reserve(message.size() + 1 + varint_bytes_max + bytes);
+  message.push_back(tag_of(number));
+  append_varint(message, bytes);
+}
+
 // Decodes any answer: the refusal that all have in common, or what `rest` makes of the message.
 template <class T, class Message, class Rest>
 Result<Answer<T>> decode_answer(std::string_view body, Rest rest) {
@@ -216,9 +245,7 @@ std::string encode_append_call(const CallHeader& header, std::span<journal::Frag
   std::string body = message.SerializeAsString();
   std::size_t bytes = 0;
   for (const journal::Fragment* fragment : fragments) bytes += fragment->bytes().size();
-  body.reserve(body.size() + 1 + varint_bytes_max + bytes);
-  body.push_back(tag_of(rpc::AppendCall::kFragmentsFieldNumber));
-  append_varint(body, bytes);
+  begin_bytes(body, rpc::AppendCall::kFragmentsFieldNumber, bytes);
   for (journal::Fragment* const fragment : fragments) {
     fragment->stamp({0}, WallTime{});
     body.append(as_text(fragment->bytes()));
@@ -256,21 +283,10 @@ std::string encode(const ShardCall& call) {
 }
 
 Result<AppendCall> decode_append_call(BytesView body) {
-  rpc::CallHeader header;
-  BytesView fragments;
-  while (!body.empty()) {
-    const auto field = take_field(body);
-    if (!field) return fail(ErrorCode::corrupt, "not a message of the cell's RPC");
-    if (!field->bytes) continue;
-    if (field->number == rpc::AppendCall::kHeaderFieldNumber) {
-      WEIR_TRY(const rpc::CallHeader part, parse<rpc::CallHeader>(as_text(*field->bytes)));
-      header.MergeFrom(part);
-    } else if (field->number == rpc::AppendCall::kFragmentsFieldNumber) {
-      fragments = *field->bytes;
-    }
-  }
-  AppendCall call{.header = from_message(header), .requests = {}};
-  WEIR_CHECK(split_fragments(fragments, [&call](BytesView rest) -> Result<std::size_t> {
+  WEIR_TRY(const WithoutBytes parts, split_off(as_text(body), rpc::AppendCall::kFragmentsFieldNumber));
+  WEIR_TRY(const rpc::AppendCall message, parse<rpc::AppendCall>(parts.rest));
+  AppendCall call{.header = from_message(message.header()), .requests = {}};
+  WEIR_CHECK(split_fragments(parts.bytes, [&call](BytesView rest) -> Result<std::size_t> {
     WEIR_TRY(journal::Fragment fragment, journal::Fragment::copy_of(rest));
     const std::size_t taken = fragment.bytes().size();
     call.requests.push_back({.fragment = std::move(fragment)});
@@ -335,10 +351,21 @@ std::string encode_read_answer(const ReadReply& reply) {
   message.set_reached_end(reply.result.reached_end);
   message.set_behind_ms(reply.behind_ms);
   message.set_shard_ended(reply.shard_ended);
-  std::string& fragments = *message.mutable_fragments();
-  fragments.reserve(bytes_of(reply.result.slices));
-  for (const journal::FragmentSlice& slice : reply.result.slices) append_slice(slice, fragments);
-  return message.SerializeAsString();
+  std::string body = message.SerializeAsString();
+  const auto& slices = reply.result.slices;
+  // A slice that is not a whole fragment is encoded anew, so that its length is known only then.
+  const bool all_whole = std::ranges::all_of(
+      slices, [](const auto& slice) { return slice.skip == 0 && slice.count == slice.fragment.record_count(); });
+  if (all_whole) {
+    begin_bytes(body, rpc::ReadAnswer::kFragmentsFieldNumber, bytes_of(slices));
+    for (const journal::FragmentSlice& slice : slices) body.append(as_text(slice.fragment.bytes()));
+    return body;
+  }
+  std::string fragments;
+  fragments.reserve(bytes_of(slices));
+  for (const journal::FragmentSlice& slice : slices) append_slice(slice, fragments);
+  begin_bytes(body, rpc::ReadAnswer::kFragmentsFieldNumber, fragments.size());
+  return body.append(fragments);
 }
 
 std::string encode_locate_answer(const LocateReply& reply) {

@@ -143,6 +143,9 @@ void CellRole::make_follower() {
   options.slice = directory::MapSlice::of_cell(cell_number());
   options.directories = [this] { return directories_; };
   options.file = context_.directory + "/map";
+  // A lane that was taken waits for the map of its claim: a directory that went away without a word is soon left.
+  options.poll_wait = seconds(1);
+  options.stale_after = seconds(4);
   follower_ = std::make_unique<directory::MapFollower>(context_.core, link_.connect_to_directories(),
                                                        std::move(options), map_metrics_);
   follower_->add_listener(*node_);
