@@ -17,6 +17,8 @@ ShardMapPointer build_map(const StoredState& state, std::uint64_t term) {
   for (std::uint32_t lane = 0; lane < state.lanes.size(); ++lane) {
     if (state.lanes[lane].owner) builder.set_owner(LaneId{lane}, state.lanes[lane].owner);
   }
+  for (const auto& [name, fleet] : state.fleets.by_name) builder.set_fleet(name, fleet_of(fleet));
+  for (const auto& [id, credential] : state.credentials) builder.set_credential(id, credential.credential);
   builder.set_token_key(state.token_key);
   return builder.build(state.revision);
 }
@@ -97,6 +99,8 @@ Result<void> Directory::take_over(StoredState state) {
   next_stream_ = state.next_stream;
   lanes_ = std::move(state.lanes);
   cells_ = std::move(state.cells);
+  fleets_ = std::move(state.fleets);
+  credentials_ = std::move(state.credentials);
   streams_ = std::move(state.streams);
   absl::erase_if(unsettled_, [this](StreamId id) { return !streams_.contains(id); });
   usage_ = Usage(lanes_.size());
@@ -233,6 +237,9 @@ void Directory::report_counts() {
   metrics_.streams.set(static_cast<std::int64_t>(usage_.streams()));
   metrics_.shards_open.set(static_cast<std::int64_t>(usage_.open_shards()));
   metrics_.shards_closed.set(static_cast<std::int64_t>(usage_.stored_shards() - usage_.open_shards()));
+  metrics_.fleets.set(static_cast<std::int64_t>(fleets_.by_name.size()));
+  metrics_.accounts.set(static_cast<std::int64_t>(account_count(fleets_.by_name)));
+  metrics_.credentials.set(static_cast<std::int64_t>(credentials_.size()));
   metrics_.changes_pending.set(static_cast<std::int64_t>(usage_.pending_changes()));
 }
 

@@ -11,9 +11,11 @@
 #include <array>
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -29,6 +31,7 @@
 #include "directory/shard_closer.h"
 #include "directory/shard_map.h"
 #include "directory/stored_state.h"
+#include "directory/tenants.h"
 #include "directory/usage.h"
 #include "env/core.h"
 #include "env/event.h"
@@ -64,6 +67,22 @@ class Directory {
   [[nodiscard]] env::Task<Result<void>> define_cell(std::uint32_t cell, CellState state);
   [[nodiscard]] const std::map<std::uint32_t, CellState>& cells() const noexcept { return cells_; }
   [[nodiscard]] const std::vector<LaneState>& lanes() const noexcept { return lanes_; }
+
+  // Tenants (tenants.h says by which rules). Errors: those of the functions of the same names in tenants.h; unavailable
+  // when the outcome may be unknown. `overlap`, up to overlap_max: how long a fleet goes on serving an account that it
+  // loses by this, at least.
+  [[nodiscard]] env::Task<Result<void>> put_fleet(std::string name, std::set<std::string> accounts,
+                                                  bool serves_all_others, Duration overlap);
+  [[nodiscard]] env::Task<Result<void>> remove_fleet(std::string name);
+  [[nodiscard]] env::Task<Result<void>> assign_account(std::string account, std::string fleet, Duration overlap);
+  // Adds the access key, or replaces its secret; with `replaces`, only when that is what it is sealed as. Errors:
+  // invalid_argument; conflict when it is another account's, or sealed otherwise; limit_exceeded; unavailable.
+  [[nodiscard]] env::Task<Result<void>> put_credential(std::string access_key_id, SealedCredential credential,
+                                                       std::optional<std::string> replaces = std::nullopt);
+  // Errors: not_found, unavailable.
+  [[nodiscard]] env::Task<Result<void>> remove_credential(std::string access_key_id);
+  [[nodiscard]] const FleetStates& fleets() const noexcept { return fleets_.by_name; }
+  [[nodiscard]] const Credentials& credentials() const noexcept { return credentials_; }
 
   // Maps go to listeners one after the other in the order of adding: the cell first, then the front ends. Before
   // start().
@@ -153,6 +172,20 @@ class Directory {
   [[nodiscard]] CommandResult check_shard_quota(const StreamScope& scope, std::uint64_t additional) const;
   [[nodiscard]] CommandResult check_capacity(std::uint64_t additional_shards) const;
 
+  // tenant_commands.cc
+  // A change of fleets or credentials: what it does to them, made in turn.
+  using PlanFleets = std::function<Result<FleetStates>()>;
+  [[nodiscard]] env::Task<Result<void>> change_fleets(PlanFleets plan);
+  [[nodiscard]] env::Task<CommandResult> do_change_fleets(PlanFleets plan, Result<void>& outcome);
+  // Null: the access key goes.
+  [[nodiscard]] env::Task<CommandResult> do_change_credential(std::string access_key_id,
+                                                              std::shared_ptr<const SealedCredential> next,
+                                                              std::optional<std::string> replaces,
+                                                              Result<void>& outcome);
+  [[nodiscard]] Result<void> check_change(const std::string& access_key_id, const SealedCredential* next,
+                                          const std::optional<std::string>& replaces) const;
+  [[nodiscard]] env::Task<void> drop_left_accounts();
+
   // workflows.cc
   void ensure_driven(StreamId id);
   [[nodiscard]] env::Task<void> drive(StreamId id);
@@ -194,6 +227,8 @@ class Directory {
   StreamCounter next_stream_;
   std::vector<LaneState> lanes_;
   std::map<std::uint32_t, CellState> cells_;
+  Fleets fleets_;
+  Credentials credentials_;
   absl::btree_map<StreamId, StreamState> streams_;  // in an order that every run of a simulation has
   Usage usage_{0};
   ShardMapPointer map_;

@@ -43,14 +43,33 @@ void to_wire(const std::string& name, const Fleet* fleet, wire::Fleet& message) 
   }
   for (const std::string& account : fleet->accounts) message.add_accounts(account);
   message.set_serves_all_others(fleet->serves_all_others);
-  message.set_extras(fleet->extras);
+  for (const std::string& account : fleet->leaving) message.add_leaving(account);
 }
 
 std::optional<Fleet> from_wire(const wire::Fleet& message) {
   if (message.gone()) return std::nullopt;
   return Fleet{.accounts = {message.accounts().begin(), message.accounts().end()},
                .serves_all_others = message.serves_all_others(),
-               .extras = message.extras()};
+               .leaving = {message.leaving().begin(), message.leaving().end()}};
+}
+
+void to_wire(const std::string& access_key_id, const SealedCredential* credential, wire::Credential& message) {
+  message.set_access_key_id(access_key_id);
+  if (credential == nullptr) {
+    message.set_gone(true);
+    return;
+  }
+  message.set_account(credential->account);
+  if (credential->expires) message.set_expires_ms(unix_milliseconds(*credential->expires));
+  message.set_sealed(credential->sealed);
+}
+
+std::shared_ptr<const SealedCredential> from_wire(const wire::Credential& message) {
+  if (message.gone()) return nullptr;
+  return std::make_shared<const SealedCredential>(SealedCredential{
+      .account = message.account(),
+      .expires = message.has_expires_ms() ? std::optional(wall_time_ms(message.expires_ms())) : std::nullopt,
+      .sealed = message.sealed()});
 }
 
 std::string to_wire(const TokenKey& key) { return std::string(as_text(key)); }
@@ -96,6 +115,9 @@ std::optional<std::string> encode_map(const ShardMap& map, const MapSlice& slice
   for (const auto& [name, fleet] : map.fleets()) {
     if (filter->contains_fleet(name)) to_wire(name, fleet.get(), *message.add_fleets());
   }
+  for (const auto& [id, credential] : map.credentials()) {
+    if (filter->contains_credential_of(credential->account)) to_wire(id, credential.get(), *message.add_credentials());
+  }
   if (map.token_key() && filter->contains_token_key()) message.set_token_key(to_wire(*map.token_key()));
   return make_frame(FrameKind::map, message.SerializeAsString());
 }
@@ -116,6 +138,9 @@ Result<ShardMapPointer> decode_map(std::string_view bytes, const MapSlice& expec
     builder.set_owner(LaneId{part.lane()}, std::move(owner));
   }
   for (const wire::Fleet& part : message.fleets()) builder.set_fleet(part.name(), from_wire(part));
+  for (const wire::Credential& part : message.credentials()) {
+    builder.set_credential(part.access_key_id(), from_wire(part));
+  }
   WEIR_TRY(const auto key, token_key_from_wire(message.token_key()));
   builder.set_token_key(key);
   builder.set_term(message.id().term());
@@ -131,6 +156,7 @@ std::string encode_delta(const MapDelta& delta, const MapSlice& slice) {
   for (const StreamId id : delta.removed) message.add_removed(id.value);
   for (const auto& [lane, owner] : delta.owners) to_wire(lane, owner ? &*owner : nullptr, *message.add_owners());
   for (const auto& [name, fleet] : delta.fleets) to_wire(name, fleet ? &*fleet : nullptr, *message.add_fleets());
+  for (const auto& [id, credential] : delta.credentials) to_wire(id, credential.get(), *message.add_credentials());
   if (delta.token_key) message.set_token_key(to_wire(*delta.token_key));
   return make_frame(FrameKind::delta, message.SerializeAsString());
 }
@@ -149,6 +175,9 @@ Result<MapDelta> decode_delta(std::string_view bytes, const MapSlice& expected) 
     delta.owners.emplace_back(LaneId{part.lane()}, std::move(owner));
   }
   for (const wire::Fleet& part : message.fleets()) delta.fleets.emplace_back(part.name(), from_wire(part));
+  for (const wire::Credential& part : message.credentials()) {
+    delta.credentials.emplace_back(part.access_key_id(), from_wire(part));
+  }
   WEIR_TRY(delta.token_key, token_key_from_wire(message.token_key()));
   return delta;
 }

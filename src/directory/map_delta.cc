@@ -41,6 +41,12 @@ MapDelta difference_without_streams(const ShardMap& from, const ShardMap& to) {
       from.fleets(), to.fleets(),
       [&](const std::string& name, const auto& fleet) { delta.fleets.emplace_back(name, *fleet); },
       [&](const std::string& name) { delta.fleets.emplace_back(name, std::nullopt); });
+  if (&from.credentials() != &to.credentials()) {
+    compare(
+        from.credentials(), to.credentials(),
+        [&](const std::string& id, const auto& credential) { delta.credentials.emplace_back(id, credential); },
+        [&](const std::string& id) { delta.credentials.emplace_back(id, nullptr); });
+  }
   if (from.token_key() != to.token_key()) delta.token_key = to.token_key();
   return delta;
 }
@@ -73,6 +79,7 @@ Result<ShardMapPointer> apply_delta(const ShardMap& base, const MapDelta& delta)
   }
   for (const auto& [lane, owner] : delta.owners) builder.set_owner(lane, owner);
   for (const auto& [name, fleet] : delta.fleets) builder.set_fleet(name, fleet);
+  for (const auto& [id, credential] : delta.credentials) builder.set_credential(id, credential);
   if (delta.token_key) builder.set_token_key(delta.token_key);
   builder.set_term(delta.to.term);
   return builder.build(delta.to.version);
@@ -81,7 +88,7 @@ Result<ShardMapPointer> apply_delta(const ShardMap& base, const MapDelta& delta)
 bool same_content(const ShardMap& a, const ShardMap& b) {
   const MapDelta delta = difference(a, b);
   return a.id() == b.id() && delta.streams.empty() && delta.removed.empty() && delta.owners.empty() &&
-         delta.fleets.empty() && a.token_key() == b.token_key();
+         delta.fleets.empty() && delta.credentials.empty() && a.token_key() == b.token_key();
 }
 
 }  // namespace weir::directory

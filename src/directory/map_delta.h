@@ -19,6 +19,8 @@ struct MapDelta {
   std::vector<StreamId> removed;                                    // by rising id; need not have been there
   std::vector<std::pair<LaneId, std::optional<LaneOwner>>> owners;  // empty: nobody's any more
   std::vector<std::pair<std::string, std::optional<Fleet>>> fleets;
+  // Null: there is no such access key any more, or it is not of the slice.
+  std::vector<std::pair<std::string, std::shared_ptr<const SealedCredential>>> credentials;
   std::optional<TokenKey> token_key;  // empty: as it was
 };
 

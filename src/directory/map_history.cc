@@ -14,10 +14,15 @@ void MapHistory::add(ShardMapPointer map) {
   if (newest_ != nullptr) {
     steps_.push_back(step_between(*newest_, *map));
     streams_ += steps_.back().streams.size();
+    credentials_ += steps_.back().credentials.size();
   }
   newest_ = std::move(map);
-  while (!steps_.empty() && (steps_.size() > options_.steps_max || streams_ > options_.streams_max)) {
+  const auto is_too_much = [this] {
+    return steps_.size() > options_.steps_max || std::max(streams_, credentials_) > options_.streams_max;
+  };
+  while (!steps_.empty() && is_too_much()) {
     streams_ -= steps_.front().streams.size();
+    credentials_ -= steps_.front().credentials.size();
     steps_.pop_front();
   }
 }
@@ -41,9 +46,11 @@ MapHistory::Step MapHistory::step_between(const ShardMap& from, const ShardMap& 
   for (const auto& [name, fleet] : delta.fleets) {
     step.fleets.push_back(name);
     const auto before = from.fleets().find(name);
-    step.fleets_moved = step.fleets_moved || !fleet || before == from.fleets().end() ||
-                        before->second->accounts != fleet->accounts ||
-                        before->second->serves_all_others != fleet->serves_all_others;
+    step.fleets_moved = step.fleets_moved || !fleet || before == from.fleets().end() || *before->second != *fleet;
+  }
+  for (const auto& [id, credential] : delta.credentials) {
+    const auto before = from.credentials().find(id);
+    step.credentials.push_back({id, before == from.credentials().end() ? std::string() : before->second->account});
   }
   step.token_key = delta.token_key.has_value();
   return step;
@@ -71,6 +78,7 @@ MapDelta MapHistory::since(MapId held, const MapSlice& slice) const {
   absl::btree_map<StreamId, bool> streams;  // changed; whether it may have been in the slice
   std::set<LaneId> owners;
   std::set<std::string> fleets;
+  absl::btree_map<std::string, bool> credentials;  // as streams
   bool token_key = false;
   for (auto step = find(held); step != steps_.end(); ++step) {
     for (const StreamStep& stream : step->streams) {
@@ -81,6 +89,11 @@ MapDelta MapHistory::since(MapId held, const MapSlice& slice) const {
                          [&](LaneId lane) { return filter->contains(lane); });
     std::ranges::copy_if(step->fleets, std::inserter(fleets, fleets.end()),
                          [&](const std::string& name) { return filter->contains_fleet(name); });
+    for (const CredentialStep& credential : step->credentials) {
+      bool& was_inside = credentials[credential.access_key_id];
+      was_inside = was_inside ||
+                   (!credential.account_before.empty() && filter->contains_credential_of(credential.account_before));
+    }
     token_key = token_key || step->token_key;
   }
 
@@ -100,6 +113,14 @@ MapDelta MapHistory::since(MapId held, const MapSlice& slice) const {
     const auto fleet = newest_->fleets().find(name);
     delta.fleets.emplace_back(name,
                               fleet == newest_->fleets().end() ? std::nullopt : std::optional<Fleet>(*fleet->second));
+  }
+  for (const auto& [id, was_inside] : credentials) {
+    const auto credential = newest_->credentials().find(id);
+    if (credential != newest_->credentials().end() && filter->contains_credential_of(credential->second->account)) {
+      delta.credentials.emplace_back(id, credential->second);
+    } else if (was_inside) {
+      delta.credentials.emplace_back(id, nullptr);
+    }
   }
   if (token_key && filter->contains_token_key()) delta.token_key = newest_->token_key();
   return delta;

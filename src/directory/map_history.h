@@ -18,7 +18,7 @@ namespace weir::directory {
 
 struct MapHistoryOptions {
   std::size_t steps_max = 4'096;     // from one map to the next
-  std::size_t streams_max = 65'536;  // that changed, over all steps
+  std::size_t streams_max = 65'536;  // that changed, over all steps; and as many credentials
 };
 
 class MapHistory {
@@ -42,11 +42,16 @@ class MapHistory {
     StreamId id;
     std::optional<StreamPlace> before;  // empty: it is new
   };
+  struct CredentialStep {
+    std::string access_key_id;
+    std::string account_before;  // empty: it is new
+  };
   struct Step {
     MapId from;
     std::vector<StreamStep> streams;
     std::vector<LaneId> owners;
     std::vector<std::string> fleets;
+    std::vector<CredentialStep> credentials;
     bool fleets_moved = false;  // accounts went from fleet to fleet: slices of fleets have other streams now
     bool token_key = false;
   };
@@ -59,6 +64,7 @@ class MapHistory {
   ShardMapPointer newest_;
   std::deque<Step> steps_;  // each begins where the one before it ends
   std::size_t streams_ = 0;
+  std::size_t credentials_ = 0;
 };
 
 }  // namespace weir::directory

@@ -27,6 +27,7 @@ std::optional<SliceFilter> SliceFilter::make(const ShardMap& map, const MapSlice
   const auto own = map.fleets().find(slice.fleet);
   if (own == map.fleets().end()) return std::nullopt;
   filter.accounts_.insert(own->second->accounts.begin(), own->second->accounts.end());
+  filter.accounts_.insert(own->second->leaving.begin(), own->second->leaving.end());
   filter.serves_all_others_ = own->second->serves_all_others;
   if (!filter.serves_all_others_) return filter;
   for (const auto& [name, fleet] : map.fleets()) {
@@ -60,6 +61,15 @@ bool SliceFilter::contains(const Stream& stream) const {
 
 bool SliceFilter::contains(LaneId lane) const noexcept {
   return slice_.kind != MapSlice::Kind::cell || cell_of(lane) == slice_.cell;
+}
+
+bool SliceFilter::contains_credential_of(const std::string& account) const {
+  switch (slice_.kind) {
+    case MapSlice::Kind::all: return true;
+    case MapSlice::Kind::fleet: return serves(account);
+    case MapSlice::Kind::cell: return false;
+  }
+  return false;
 }
 
 bool SliceFilter::contains_fleet(const std::string& name) const noexcept {

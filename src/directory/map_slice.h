@@ -2,11 +2,11 @@
 //
 // - A directory needs everything.
 // - A front end needs the streams of its fleet's accounts, whole; the owners of all lanes, since those streams may be
-//   in any cell; its own fleet; and the token key.
+//   in any cell; its own fleet; the credentials of those accounts; and the token key.
 // - A node needs the streams that have a shard on a lane of its cell, and the owners of that cell's lanes, to say who
 //   has what it has not. It gets such a stream whole, with shards in other cells, if any: half a stream would have
 //   parents without children and hash keys without a shard, and no check could tell it from a broken one. It needs no
-//   fleets and no token key: what it does not have cannot leak from it.
+//   fleets, no credentials and no token key: what it does not have cannot leak from it.
 //
 // Pure; any thread.
 #pragma once
@@ -53,6 +53,7 @@ class SliceFilter {
   [[nodiscard]] bool contains(const Stream& stream) const;
   [[nodiscard]] bool contains(LaneId lane) const noexcept;
   [[nodiscard]] bool contains_fleet(const std::string& name) const noexcept;
+  [[nodiscard]] bool contains_credential_of(const std::string& account) const;
   [[nodiscard]] bool contains_token_key() const noexcept { return slice_.kind != MapSlice::Kind::cell; }
 
  private:

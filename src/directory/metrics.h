@@ -11,6 +11,9 @@ struct DirectoryMetrics {
   Gauge& streams;
   Gauge& shards_open;
   Gauge& shards_closed;
+  Gauge& fleets;
+  Gauge& accounts;
+  Gauge& credentials;
   Gauge& map_version;
   Gauge& changes_pending;
   Gauge& commands_waiting;

@@ -31,6 +31,12 @@ DirectorySettings::DirectorySettings(SettingsRegistry& registry)
       shards_max(registry, "directory.shards_max", 100'000, {1, 4'000'000},
                  "shards of all streams together, closed ones that are still kept included; more is answered with "
                  "LimitExceededException"),
+      fleets_max(registry, "directory.fleets_max", 128, {1, 1'024}, "fleets of front ends; one more is refused"),
+      accounts_max(registry, "directory.accounts_max", 10'000, {1, 50'000},
+                   "accounts that fleets name, those that are leaving one included; one more is refused. Accounts that "
+                   "no fleet names do not count"),
+      credentials_max(registry, "directory.credentials_max", 10'000, {1, 50'000},
+                      "access keys of all accounts; one more is refused"),
       commands_waiting_max(registry, "directory.commands_waiting_max", 1'000, {1, 100'000},
                            "commands that wait for the one under way; one more is refused as unavailable") {}
 

@@ -18,6 +18,9 @@ struct DirectorySettings {
   Setting<std::uint64_t> stream_tags_max;
   Setting<std::uint64_t> streams_max;
   Setting<std::uint64_t> shards_max;
+  Setting<std::uint64_t> fleets_max;
+  Setting<std::uint64_t> accounts_max;
+  Setting<std::uint64_t> credentials_max;
   Setting<std::uint64_t> commands_waiting_max;
 };
 

@@ -80,8 +80,18 @@ struct LaneOwner {
 struct Fleet {
   std::set<std::string> accounts;
   bool serves_all_others = false;  // the accounts that no fleet names
-  std::string extras;              // opaque here: what its front ends need to know besides, as credentials
+  // Accounts that are another's now. It goes on serving them for a while, so that there is no moment at which nobody
+  // does. None of `accounts`.
+  std::set<std::string> leaving;
   friend bool operator==(const Fleet&, const Fleet&) = default;
+};
+
+// An access key as the directory knows it: whose it is, not its secret.
+struct SealedCredential {
+  std::string account;              // 12 digits
+  std::optional<WallTime> expires;  // whole milliseconds
+  std::string sealed;               // opaque here: encrypted, only front ends can open it
+  friend bool operator==(const SealedCredential&, const SealedCredential&) = default;
 };
 
 inline constexpr std::size_t token_key_bytes = 32;
@@ -119,6 +129,9 @@ class ShardMap {
   // Fleets by name; empty: every fleet serves every account.
   using FleetsByName = absl::btree_map<std::string, std::shared_ptr<const Fleet>>;
   [[nodiscard]] const FleetsByName& fleets() const noexcept { return fleets_; }
+  // By access key id.
+  using CredentialsById = absl::btree_map<std::string, std::shared_ptr<const SealedCredential>>;
+  [[nodiscard]] const CredentialsById& credentials() const noexcept { return *credentials_; }
   // For sealing tokens: the same on every front end and for ever. Empty where tokens are of no concern.
   [[nodiscard]] const std::optional<TokenKey>& token_key() const noexcept { return token_key_; }
 
@@ -132,6 +145,8 @@ class ShardMap {
   absl::btree_map<StreamId, std::shared_ptr<const Stream>> by_id_;
   OwnersByLane owners_;
   FleetsByName fleets_;
+  // Shared by maps between which no credential changed.
+  std::shared_ptr<const CredentialsById> credentials_ = std::make_shared<const CredentialsById>();
   std::optional<TokenKey> token_key_;
 };
 

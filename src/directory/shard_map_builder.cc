@@ -67,6 +67,20 @@ void ShardMapBuilder::set_fleet(const std::string& name, std::optional<Fleet> fl
   }
 }
 
+void ShardMapBuilder::set_credential(const std::string& access_key_id,
+                                     std::shared_ptr<const SealedCredential> credential) {
+  if (credentials_ == nullptr) {
+    auto own = std::make_shared<ShardMap::CredentialsById>(map_->credentials());
+    credentials_ = own.get();
+    map_->credentials_ = std::move(own);
+  }
+  if (credential != nullptr) {
+    credentials_->insert_or_assign(access_key_id, std::move(credential));
+  } else {
+    credentials_->erase(access_key_id);
+  }
+}
+
 ShardMapPointer ShardMapBuilder::build(std::uint64_t version) {
   map_->version_ = version;
   std::ranges::sort(map_->changed_);

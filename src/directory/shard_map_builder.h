@@ -25,6 +25,8 @@ class ShardMapBuilder {
   void set_owner(LaneId lane, std::optional<LaneOwner> owner);
   // Empty: there is no such fleet.
   void set_fleet(const std::string& name, std::optional<Fleet> fleet);
+  // Null: there is no such access key.
+  void set_credential(const std::string& access_key_id, std::shared_ptr<const SealedCredential> credential);
   void set_token_key(const std::optional<TokenKey>& key) { map_->token_key_ = key; }
   // Kept from the base when it is not set.
   void set_term(std::uint64_t term) { map_->term_ = term; }
@@ -35,6 +37,7 @@ class ShardMapBuilder {
 
  private:
   std::shared_ptr<ShardMap> map_;
+  ShardMap::CredentialsById* credentials_ = nullptr;  // the map's own, once they differ from the base's
 };
 
 }  // namespace weir::directory

@@ -19,6 +19,7 @@ namespace {
 
 constexpr std::string_view lanes_prefix = "directory/lanes/";
 constexpr std::string_view cells_prefix = "directory/cells/";
+constexpr std::string_view credentials_prefix = "directory/credentials/";
 constexpr std::string_view streams_prefix = "directory/streams/";
 constexpr std::string_view shards_prefix = "directory/shards/";
 
@@ -88,6 +89,8 @@ class Decoder {
     if (key == counter_key()) return take_counter(entry);
     if (key.starts_with(lanes_prefix)) return take_lane(entry);
     if (key.starts_with(cells_prefix)) return take_cell(entry);
+    if (key == fleets_key()) return take_fleets(entry);
+    if (key.starts_with(credentials_prefix)) return take_credential(entry);
     if (key.starts_with(shards_prefix)) return take_shards(entry);
     if (key.starts_with(streams_prefix)) return take_stream(entry);
     return corrupt(key, "unknown key");
@@ -141,6 +144,22 @@ class Decoder {
                            .open_shards_max = record.open_shards_max(),
                            .closed = record.closed(),
                            .modified = entry.modified};
+    return {};
+  }
+
+  Result<void> take_fleets(const metastore::KeyValue& entry) {
+    auto fleets = decode_fleets(entry.value);
+    if (!fleets) return corrupt(entry.key, fleets.error().message);
+    state_.fleets = {.by_name = std::move(*fleets), .modified = entry.modified};
+    return {};
+  }
+
+  Result<void> take_credential(const metastore::KeyValue& entry) {
+    const std::string id = entry.key.substr(credentials_prefix.size());
+    auto credential = decode_credential(id, entry.value);
+    if (!credential) return corrupt(entry.key, credential.error().message);
+    state_.credentials[id] = {.credential = std::make_shared<const SealedCredential>(std::move(*credential)),
+                              .modified = entry.modified};
     return {};
   }
 
@@ -230,6 +249,10 @@ std::string format_key() { return "directory/format"; }
 std::string counter_key() { return "directory/next-stream"; }
 std::string lane_key(LaneId lane) { return fmt::format("{}{:08x}", lanes_prefix, lane.value); }
 std::string cell_key(std::uint32_t cell) { return fmt::format("{}{:02x}", cells_prefix, cell); }
+std::string fleets_key() { return "directory/fleets"; }
+std::string credential_key(std::string_view access_key_id) {
+  return fmt::format("{}{}", credentials_prefix, access_key_id);
+}
 std::string stream_key(StreamId id) { return fmt::format("{}{:016x}", streams_prefix, id.value); }
 
 Result<StoredState> decode_state(const metastore::Snapshot& snapshot) { return Decoder().decode(snapshot); }
@@ -264,6 +287,15 @@ metastore::Write cell_write(std::uint32_t cell, const CellState& state) {
   record.set_open_shards_max(state.open_shards_max);
   record.set_closed(state.closed);
   return {cell_key(cell), record.SerializeAsString()};
+}
+
+metastore::Write fleets_write(const FleetStates& fleets) {
+  return {fleets_key(), fleets.empty() ? std::nullopt : std::optional(encode_fleets(fleets))};
+}
+
+metastore::Write credential_write(std::string_view access_key_id, const SealedCredential* credential) {
+  return {credential_key(access_key_id),
+          credential == nullptr ? std::nullopt : std::optional(encode_credential(*credential))};
 }
 
 metastore::Write counter_write(std::uint64_t next_stream) {

@@ -5,6 +5,8 @@
 //   directory/next-stream               the stream id to be given next
 //   directory/lanes/<lane>              epoch and owner; missing while the lane was never claimed
 //   directory/cells/<cell>              a cell of a fleet; none in a process that is one cell by itself
+//   directory/fleets                    which fleet of front ends serves which accounts; missing: each serves all
+//   directory/credentials/<id>          an access key: its account and its encrypted secret
 //   directory/streams/<id>              a stream without its shards
 //   directory/shards/<id>/<chunk>       the shards of indexes chunk*256 to chunk*256+255
 //
@@ -27,6 +29,7 @@
 #include "base/result.h"
 #include "directory/cell_layout.h"
 #include "directory/shard_map.h"
+#include "directory/tenants.h"
 #include "metastore/metastore.h"
 
 namespace weir::directory {
@@ -100,6 +103,8 @@ struct StoredState {
   StreamCounter next_stream;
   std::vector<LaneState> lanes;  // by lane id
   std::map<std::uint32_t, CellState> cells;  // by number; empty: one cell that is all lanes
+  Fleets fleets;
+  Credentials credentials;
   absl::btree_map<StreamId, StreamState> streams;
   metastore::Revision revision = 0;
 };
@@ -112,6 +117,9 @@ struct StoredState {
                                                            std::span<const std::byte, token_key_bytes> token_key);
 [[nodiscard]] metastore::Write lane_write(LaneId lane, const LaneState& state);
 [[nodiscard]] metastore::Write cell_write(std::uint32_t cell, const CellState& state);
+[[nodiscard]] metastore::Write fleets_write(const FleetStates& fleets);
+// Null: the access key goes.
+[[nodiscard]] metastore::Write credential_write(std::string_view access_key_id, const SealedCredential* credential);
 [[nodiscard]] metastore::Write counter_write(std::uint64_t next_stream);
 // What must be written to get from `before` (empty: no such stream) to `after` (empty: no such stream any more).
 [[nodiscard]] std::vector<metastore::Write> stream_writes(StreamId id, const Stream* before, const StreamState* after);
@@ -120,6 +128,8 @@ struct StoredState {
 [[nodiscard]] std::string counter_key();
 [[nodiscard]] std::string lane_key(LaneId lane);
 [[nodiscard]] std::string cell_key(std::uint32_t cell);
+[[nodiscard]] std::string fleets_key();
+[[nodiscard]] std::string credential_key(std::string_view access_key_id);
 [[nodiscard]] std::string stream_key(StreamId id);
 
 }  // namespace weir::directory

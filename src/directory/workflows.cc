@@ -193,6 +193,7 @@ env::Task<void> Directory::sweep_regularly() {
   while (!stopping_) {
     static_cast<void>(co_await stop_.wait_until(core_.now() + settings_.expiry_interval.get()));
     if (!stopping_) co_await sweep_expired_shards();
+    if (!stopping_) co_await drop_left_accounts();
   }
 }
 

@@ -16,7 +16,7 @@ namespace weir::directory::test {
                                                   std::uint32_t shards, std::uint32_t cell = 0);
 
 // Makes map after map, each from the one before: streams come, change, split and go, names are given again, lanes
-// change hands, fleets get other extras and, rarely, other accounts.
+// change hands, credentials come, change and go, and, rarely, accounts go from fleet to fleet.
 class GrowingMap {
  public:
   explicit GrowingMap(std::uint64_t seed, std::uint64_t term = 1);
@@ -29,6 +29,7 @@ class GrowingMap {
 
  private:
   void change(ShardMapBuilder& builder);
+  void change_credential(ShardMapBuilder& builder);
   void add_stream(ShardMapBuilder& builder);
   void change_stream(ShardMapBuilder& builder, const Stream& stream);
   [[nodiscard]] std::shared_ptr<const Stream> any_stream(const ShardMapBuilder& builder);

@@ -42,8 +42,8 @@ GrowingMap::GrowingMap(std::uint64_t seed, std::uint64_t term) : random_(seed, 0
   key.fill(std::byte{7});
   builder.set_token_key(key);
   builder.set_term(term);
-  builder.set_fleet("default", Fleet{.accounts = {}, .serves_all_others = true, .extras = "first"});
-  builder.set_fleet("big", Fleet{.accounts = {accounts[2]}, .serves_all_others = false, .extras = ""});
+  builder.set_fleet("default", Fleet{.accounts = {}, .serves_all_others = true});
+  builder.set_fleet("big", Fleet{.accounts = {accounts[2]}, .serves_all_others = false});
   map_ = builder.build(1);
 }
 
@@ -63,6 +63,9 @@ const ShardMapPointer& GrowingMap::change_leader() {
   }
   for (const auto& [lane, owner] : map_->owners()) builder.set_owner(lane, *owner);
   for (const auto& [name, fleet] : map_->fleets()) builder.set_fleet(name, *fleet);
+  for (const auto& [id, credential] : map_->credentials()) {
+    if (!random_.chance(0.1)) builder.set_credential(id, std::make_shared<SealedCredential>(*credential));
+  }
   // The old leader may have published versions that the new one never saw.
   const std::uint64_t version = map_->version() > 2 && random_.coin() ? map_->version() - 1 : map_->version() + 1;
   map_ = builder.build(version);
@@ -76,7 +79,7 @@ std::shared_ptr<const Stream> GrowingMap::any_stream(const ShardMapBuilder& buil
 }
 
 void GrowingMap::change(ShardMapBuilder& builder) {
-  const std::uint64_t choice = random_.below(20);
+  const std::uint64_t choice = random_.below(24);
   const auto stream = any_stream(builder);
   if (choice < 6 || stream == nullptr) return add_stream(builder);
   if (choice < 12) return change_stream(builder, *stream);
@@ -89,14 +92,24 @@ void GrowingMap::change(ShardMapBuilder& builder) {
                                              .port = 4'600,
                                              .epoch = Epoch{random_.below(1'000)}});
   }
-  if (choice == 18) {
-    Fleet fleet = *builder.map().fleets().at("default");
-    fleet.extras = "extras " + std::to_string(random_.below(1'000));
-    return builder.set_fleet("default", fleet);
-  }
+  if (choice < 23) return change_credential(builder);
   Fleet fleet = *builder.map().fleets().at("big");
-  if (fleet.accounts.erase(accounts[1]) == 0) fleet.accounts.insert(accounts[1]);
+  if (fleet.accounts.erase(accounts[1]) != 0) {
+    fleet.leaving.insert(accounts[1]);
+  } else if (fleet.leaving.erase(accounts[1]) == 0) {
+    fleet.accounts.insert(accounts[1]);
+  }
   builder.set_fleet("big", fleet);
+}
+
+void GrowingMap::change_credential(ShardMapBuilder& builder) {
+  const std::string id = "AKIA" + std::to_string(random_.below(6));
+  if (random_.chance(0.2)) return builder.set_credential(id, nullptr);
+  SealedCredential credential{.account = accounts[random_.below(accounts.size())],
+                              .expires = std::nullopt,
+                              .sealed = "\xff" + std::to_string(random_.next())};
+  if (random_.coin()) credential.expires = wall_time_ms(static_cast<std::int64_t>(random_.below(1'000'000)));
+  builder.set_credential(id, std::make_shared<SealedCredential>(std::move(credential)));
 }
 
 void GrowingMap::add_stream(ShardMapBuilder& builder) {
