@@ -1,9 +1,10 @@
-// `weir cert`: a self-signed certificate and its key; the authority of a fleet, and what it signs.
+// `weir cert`: a self-signed certificate and its key; the authority of a fleet, what it signs, and the key of its secrets.
 #include <cstdio>
 
 #include "cli/commands.h"
 #include "env/file.h"
 #include "env/runtime.h"
+#include "frontend/authentication/secret_keys.h"
 #include "net/tls_certificate.h"
 
 namespace weir::cli {
@@ -75,6 +76,15 @@ env::Task<Result<void>> issue(env::Core& core, IssueOptions options) {
   co_return co_await write_pair(core.files(), files_of(options.directory, options.name), std::move(pem));
 }
 
+env::Task<Result<void>> make_secrets_key(env::Core& core, SecretsKeyOptions options) {
+  const auto status = co_await core.files().status(options.file);
+  if (status.has_value()) co_return fail(ErrorCode::already_exists, options.file + " is there already");
+  if (status.error().code != ErrorCode::not_found) co_return std::unexpected(status.error());
+  WEIR_CO_CHECK(co_await env::replace_file(core.files(), options.file, frontend::make_secret_key_file(core), 0600));
+  std::printf("secrets key  %s\n", options.file.c_str());
+  co_return Result<void>();
+}
+
 template <class Options>
 env::Task<int> report(env::Core& core, env::Task<Result<void>> (*work)(env::Core&, Options), Options options) {
   const Result<void> done = co_await work(core, std::move(options));
@@ -94,6 +104,8 @@ int run(env::Task<Result<void>> (*work)(env::Core&, Options), const Options& opt
 int certificate(const CertificateOptions& options) { return run(&make_self_signed, options); }
 
 int certificate_authority(const AuthorityOptions& options) { return run(&make_authority, options); }
+
+int secrets_key(const SecretsKeyOptions& options) { return run(&make_secrets_key, options); }
 
 int issue_certificate(const IssueOptions& options) { return run(&issue, options); }
 

@@ -97,6 +97,12 @@ struct IssueOptions {
 };
 [[nodiscard]] int issue_certificate(const IssueOptions& options);
 
+// `weir cert secrets-key`: a file with a key that encrypts the secrets of access keys, mode 0600. Never overwrites one.
+struct SecretsKeyOptions {
+  std::string file = "secrets-key";
+};
+[[nodiscard]] int secrets_key(const SecretsKeyOptions& options);
+
 // `weir docs settings|metrics`: the generated reference pages, to standard output.
 [[nodiscard]] int docs(const std::string& page);
 

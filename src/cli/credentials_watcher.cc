@@ -7,15 +7,10 @@ namespace {
 
 constexpr Duration look_interval = seconds(1);
 
-bool is_same_file_state(const env::FileStatus& a, const env::FileStatus& b) noexcept {
-  return a.modified == b.modified && a.size_bytes == b.size_bytes && a.permissions == b.permissions;
-}
-
 }  // namespace
 
 CredentialsWatcher::CredentialsWatcher(env::Runtime& runtime, const ServerSettings& settings, std::string path)
-    : runtime_(runtime),
-      core_(runtime.core(0)),
+    : core_(runtime.core(0)),
       settings_(settings),
       path_(std::move(path)),
       tasks_(core_),
@@ -29,11 +24,7 @@ env::Task<Result<std::unique_ptr<CredentialsWatcher>>> CredentialsWatcher::start
       new CredentialsWatcher(runtime, settings, named.empty() ? directory + "/credentials.toml" : named));
   WEIR_CO_TRY(const frontend::CredentialsPointer credentials, co_await watcher->load());
   WEIR_CO_CHECK(watcher->check_exposure(*credentials));
-  const auto verification = settings.accept_any_credentials.get() ? frontend::Verification::accept_any
-                                                                  : frontend::Verification::full;
-  for (std::uint32_t i = 0; i < runtime.core_count(); ++i) {
-    watcher->authenticators_.push_back(std::make_unique<frontend::Authenticator>(credentials, verification));
-  }
+  watcher->authenticators_ = std::make_unique<Authenticators>(runtime, settings, credentials);
   watcher->tasks_.spawn(watcher->watch());
   co_return watcher;
 }
@@ -53,15 +44,10 @@ env::Task<Result<frontend::CredentialsPointer>> CredentialsWatcher::load() {
 }
 
 Result<void> CredentialsWatcher::check_exposure(const frontend::CredentialSet& credentials) const {
-  const env::Endpoint endpoint{.address = settings_.address.get()};
-  if (endpoint.is_loopback()) return {};
-  if (settings_.accept_any_credentials.get()) {
+  WEIR_CHECK(check_verification(settings_));
+  if (!serves_on_loopback(settings_) && credentials.has_well_known_key()) {
     return fail(ErrorCode::invalid_argument,
-                "--accept-any-credentials lets anyone in and is only for loopback, not for " + endpoint.address);
-  }
-  if (credentials.has_well_known_key()) {
-    return fail(ErrorCode::invalid_argument,
-                "address " + endpoint.address +
+                "address " + settings_.address.get() +
                     " can be reached from outside, and the access key \"test\" is known to everyone: put other keys "
                     "into " +
                     path_ + " (mode 0600), or serve on 127.0.0.1");
@@ -74,7 +60,7 @@ env::Task<void> CredentialsWatcher::watch() {
     static_cast<void>(co_await stop_.wait_until(core_.now() + look_interval));
     if (stopping_) break;
     const auto status = co_await core_.files().status(path_);
-    const bool changed = status ? !from_file_ || !is_same_file_state(*status, seen_) : from_file_;
+    const bool changed = status ? !from_file_ || *status != seen_ : from_file_;
     if (changed) co_await reload();
   }
 }
@@ -97,12 +83,7 @@ env::Task<void> CredentialsWatcher::reload() {
               {{"file", path_}, {"error", loaded.error().message}});
     co_return;
   }
-  for (std::uint32_t i = 0; i < runtime_.core_count(); ++i) {
-    env::Core& core = runtime_.core(i);
-    co_await core.enter();
-    authenticators_[i]->replace(*loaded);
-    co_await core_.enter();
-  }
+  co_await authenticators_->replace(*loaded);
   log_info("credentials", "read again", {{"file", path_}, {"keys", (*loaded)->size()}});
 }
 

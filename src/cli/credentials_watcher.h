@@ -6,15 +6,14 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "base/result.h"
+#include "cli/authenticators.h"
 #include "cli/server_settings.h"
 #include "env/event.h"
 #include "env/file.h"
 #include "env/runtime.h"
 #include "env/task_group.h"
-#include "frontend/authentication/authenticator.h"
 #include "frontend/authentication/credentials.h"
 
 namespace weir::cli {
@@ -28,7 +27,7 @@ class CredentialsWatcher {
                                                                                     const ServerSettings& settings,
                                                                                     const std::string& directory);
 
-  [[nodiscard]] frontend::Authenticator& authenticator(std::uint32_t core) noexcept { return *authenticators_[core]; }
+  [[nodiscard]] frontend::Authenticator& authenticator(std::uint32_t core) noexcept { return authenticators_->of(core); }
   // One line for the person who started the server: which key to use, or where the keys are.
   [[nodiscard]] std::string greeting(const std::string& region) const;
   // Ends the watching. Once.
@@ -42,13 +41,12 @@ class CredentialsWatcher {
   [[nodiscard]] env::Task<void> watch();
   [[nodiscard]] env::Task<void> reload();
 
-  env::Runtime& runtime_;
   env::Core& core_;
   const ServerSettings& settings_;
   std::string path_;
   bool from_file_ = false;          // otherwise the well-known key
   env::FileStatus seen_;            // of the file when it was last read
-  std::vector<std::unique_ptr<frontend::Authenticator>> authenticators_;  // by core
+  std::unique_ptr<Authenticators> authenticators_;
   env::TaskGroup tasks_;
   env::Event stop_;
   bool stopping_ = false;

@@ -128,6 +128,7 @@ struct CertificateCommands {
   CertificateOptions self_signed;
   AuthorityOptions authority;
   IssueOptions issue;
+  SecretsKeyOptions secrets_key;
 };
 
 void add_certificate_commands(CLI::App& app, CertificateCommands& options, int& exit_code) {
@@ -163,6 +164,11 @@ void add_certificate_commands(CLI::App& app, CertificateCommands& options, int& 
   issue_command->add_option("--out", issue.directory, "Directory for NAME.pem and NAME-key.pem")->capture_default_str();
   issue_command->add_option("--days", issue.days, "Days until it expires")->check(days)->capture_default_str();
   issue_command->callback([&issue, &exit_code] { exit_code = issue_certificate(issue); });
+
+  CLI::App* secrets_command = cert_command->add_subcommand("secrets-key", "Make a key that encrypts the secrets of access keys");
+  SecretsKeyOptions& secrets = options.secrets_key;
+  secrets_command->add_option("--out", secrets.file, "File to write it to, mode 0600")->capture_default_str();
+  secrets_command->callback([&secrets, &exit_code] { exit_code = secrets_key(secrets); });
 }
 
 void add_local_commands(CLI::App& app, InspectOptions& inspect_options, std::string& page, int& exit_code) {

@@ -32,6 +32,7 @@ class FleetLeader {
   // As the functions of Placement.
   [[nodiscard]] bool set_draining(std::string_view node, bool draining);
   [[nodiscard]] bool forget(std::string_view node);
+  [[nodiscard]] Directory& directory() noexcept { return directory_; }
   [[nodiscard]] const Placement& placement() const noexcept { return placement_; }
 
   // Once. Beats and claims are refused from now on.

@@ -54,6 +54,7 @@ struct FileStatus {
   WallTime modified;
   std::uint32_t permissions = 0;  // the low nine bits of the mode
   bool is_directory = false;
+  friend bool operator==(const FileStatus&, const FileStatus&) = default;
 };
 
 struct DiskSpace {

@@ -57,6 +57,7 @@ env::Task<kinesis::Answer> FrontEnd::answer(net::HttpRequest& request, const kin
   auto identity = authenticator_.authenticate(request, core_.wall_now());
   if (!identity) {
     services_.metrics.authentication_failures.add();
+    if (identity.error().code == kinesis::ApiErrorCode::unrecognized_client) services_.metrics.unknown_keys.add();
     co_return kinesis::refusal(decision, request.body, identity.error());
   }
   if (decision.answer_when_authenticated) co_return std::move(*decision.answer_when_authenticated);

@@ -21,6 +21,9 @@ struct FrontEndMetrics {
   std::array<PerOperation, kinesis::operation_count> operations;
   Counter& unknown_operations;
   Counter& authentication_failures;
+  Counter& unknown_keys;
+  Gauge& credentials;
+  Gauge& credentials_unusable;
   Counter& records_in;
   Counter& record_bytes_in;
   Counter& records_throttled;

@@ -28,6 +28,10 @@ struct FleetSettings {
         key_file(registry, "fleet.key_file", "", "PEM file of its private key, mode 0600."),
         authority_file(registry, "fleet.authority_file", "",
                        "PEM file of the authority that signs the certificates of the fleet."),
+        secrets_key_file(registry, "fleet.secrets_key_file", "",
+                         "Of a front end: file of the keys that encrypt the secrets of access keys, from `weir cert "
+                         "secrets-key`, mode 0600, read again when it changes. With it access keys come from the "
+                         "directory, otherwise from server.credentials_file."),
         engine(registry, "cell.engine", "files",
                "Where a node keeps segments: files (its data directory; for a cell of one node) or rados."),
         rados_configuration_file(registry, "rados.configuration_file", "", "Ceph's configuration file."),
@@ -45,6 +49,7 @@ struct FleetSettings {
   Setting<std::string> certificate_file;
   Setting<std::string> key_file;
   Setting<std::string> authority_file;
+  Setting<std::string> secrets_key_file;
   Setting<std::string> engine;
   Setting<std::string> rados_configuration_file;
   Setting<std::string> rados_pool;

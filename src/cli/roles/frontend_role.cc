@@ -54,8 +54,7 @@ env::Task<Result<void>> FrontEndRole::start() {
   WEIR_CO_CHECK(co_await admin_.open());
   WEIR_CO_TRY(link_, co_await FleetLink::load(context_.core, settings_));
   WEIR_CO_TRY(directories_, parse_endpoints("fleet.directories", settings_.directories.get()));
-  WEIR_CO_TRY(credentials_,
-              co_await CredentialsWatcher::start(context_.runtime, context_.settings.server, context_.directory));
+  WEIR_CO_CHECK(co_await load_credentials());
   cells_ = std::make_unique<cell::RemoteCell>(context_.runtime, context_.core, link_.connect_to_nodes(),
                                               context_.settings.remote_cell, cell_metrics_);
   make_follower();
@@ -83,6 +82,22 @@ env::Task<frontend::Readiness> FrontEndRole::look() const {
   co_return readiness_of_front_end({.map = follower_->status(), .missing = missing_});
 }
 
+env::Task<Result<void>> FrontEndRole::load_credentials() {
+  const std::string& key_file = settings_.secrets_key_file.get();
+  if (key_file.empty()) {
+    WEIR_CO_TRY(file_credentials_,
+                co_await CredentialsWatcher::start(context_.runtime, context_.settings.server, context_.directory));
+  } else {
+    WEIR_CO_TRY(map_credentials_, co_await MapCredentials::start(context_.runtime, context_.settings.server, key_file,
+                                                                 front_end_metrics_));
+  }
+  co_return Result<void>{};
+}
+
+frontend::Authenticator& FrontEndRole::authenticator(std::uint32_t core) noexcept {
+  return map_credentials_ ? map_credentials_->authenticator(core) : file_credentials_->authenticator(core);
+}
+
 void FrontEndRole::make_follower() {
   directory::MapFollowerOptions options;
   options.name = settings_.process.get();
@@ -95,6 +110,8 @@ void FrontEndRole::make_follower() {
   first_map_ = std::make_unique<FirstMap>();
   follower_->add_listener(*cells_);
   follower_->add_listener(*first_map_);
+  // Last, so that nobody is let in before his streams are known.
+  if (map_credentials_) follower_->add_listener(*map_credentials_);
   directory_ = std::make_unique<directory::RemoteDirectory>(
       context_.runtime.core_count(), link_.connect_to_directories(),
       directory::RemoteDirectoryOptions{
@@ -144,7 +161,7 @@ Result<void> FrontEndRole::make_front_ends() {
   std::vector<frontend::FrontEnd*> all;
   for (std::uint32_t i = 0; i < context_.runtime.core_count(); ++i) {
     front_ends_.push_back(std::make_unique<frontend::FrontEnd>(context_.runtime.core(i), *services_,
-                                                               credentials_->authenticator(i), *key));
+                                                               authenticator(i), *key));
     all.push_back(front_ends_.back().get());
   }
   first_map_->serve(std::make_unique<MapPublisher>(context_.core, std::move(all)));
@@ -188,7 +205,8 @@ env::Task<void> FrontEndRole::stop() {
     co_await context_.core.enter();
   }
   if (cells_) co_await cells_->stop();
-  if (credentials_) co_await credentials_->stop();
+  if (map_credentials_) co_await map_credentials_->stop();
+  if (file_credentials_) co_await file_credentials_->stop();
   co_await admin_.close();
 }
 

@@ -9,6 +9,7 @@
 
 #include "cell/remote_cell.h"
 #include "cli/credentials_watcher.h"
+#include "cli/map_credentials.h"
 #include "cli/map_publisher.h"
 #include "cli/roles/fleet_link.h"
 #include "cli/roles/role.h"
@@ -34,6 +35,8 @@ class FrontEndRole final : public Role {
   class FirstMap;
 
   [[nodiscard]] env::Task<frontend::Readiness> look() const;
+  [[nodiscard]] env::Task<Result<void>> load_credentials();
+  [[nodiscard]] frontend::Authenticator& authenticator(std::uint32_t core) noexcept;
   void make_follower();
   void make_call_rates();
   // Returns when there is a map to serve from, or stop() was called.
@@ -50,7 +53,8 @@ class FrontEndRole final : public Role {
   directory::MapMetrics map_metrics_;
   FleetLink link_;
   std::vector<env::Endpoint> directories_;
-  std::unique_ptr<CredentialsWatcher> credentials_;
+  std::unique_ptr<CredentialsWatcher> file_credentials_;  // one of the two
+  std::unique_ptr<MapCredentials> map_credentials_;
   std::unique_ptr<cell::RemoteCell> cells_;
   std::unique_ptr<directory::RemoteDirectory> directory_;
   std::unique_ptr<frontend::FleetCallRates> call_rates_;

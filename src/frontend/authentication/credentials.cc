@@ -14,6 +14,16 @@ CredentialSet CredentialSet::well_known() {
   return set;
 }
 
+CredentialSet CredentialSet::of(std::vector<Credential> credentials) {
+  CredentialSet set;
+  set.by_key_.reserve(credentials.size());
+  for (Credential& credential : credentials) {
+    std::string key = credential.access_key_id;
+    set.by_key_.try_emplace(std::move(key), std::move(credential));
+  }
+  return set;
+}
+
 const Credential* CredentialSet::find(std::string_view access_key_id) const {
   const auto found = by_key_.find(access_key_id);
   return found == by_key_.end() ? nullptr : &found->second;

@@ -1,7 +1,7 @@
 // Credentials: the access keys that may call the API, and the accounts they belong to.
 //
-// A set is read whole from a file and never changes; a reload makes a new one, which each core's Authenticator takes in
-// place of the old.
+// A set is read whole from a file, or made whole from a shard map (map_credentials.h), and never changes; a reload makes
+// a new one, which each core's Authenticator takes in place of the old. The file:
 //
 //   [[credential]]
 //   access_key_id = "AKIAEXAMPLE"
@@ -17,6 +17,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <vector>
 
 #include "base/result.h"
 #include "base/time.h"
@@ -43,6 +44,8 @@ class CredentialSet {
  public:
   // The one credential of a fresh installation: key `test`, secret `test`, account 000000000000.
   [[nodiscard]] static CredentialSet well_known();
+  // Of two with one access key id, the first.
+  [[nodiscard]] static CredentialSet of(std::vector<Credential> credentials);
   // Errors: invalid_argument with file, line and column, for syntax, unknown keys, missing or malformed values, an
   // access key given twice, and no credential at all; limit_exceeded for more than credentials_max.
   [[nodiscard]] static Result<CredentialSet> parse(std::string_view toml, std::string_view file_name);
