@@ -208,6 +208,8 @@ int main(int argc, char** argv) {
   add_status_command(admin_commands);
   add_cell_commands(admin_commands);
   add_node_commands(admin_commands);
+  add_fleet_commands(admin_commands);
+  add_credential_commands(admin_commands);
   add_client_commands(app, put_options, tail_options, streams_options, exit_code);
   add_certificate_commands(app, certificate_options, exit_code);
   add_local_commands(app, inspect_options, page, exit_code);

@@ -46,5 +46,7 @@ class AdminCommands {
 void add_status_command(AdminCommands& commands);
 void add_cell_commands(AdminCommands& commands);
 void add_node_commands(AdminCommands& commands);
+void add_fleet_commands(AdminCommands& commands);
+void add_credential_commands(AdminCommands& commands);
 
 }  // namespace weir::cli

@@ -24,6 +24,12 @@ env::Task<Result<std::string>> DirectoryCaller::ask_for_status() {
 }
 
 env::Task<Result<void>> DirectoryCaller::tell_leader(std::string_view path, std::string body) {
+  auto answer = co_await ask_leader(path, std::move(body));
+  if (!answer) co_return std::unexpected(std::move(answer.error()));
+  co_return Result<void>{};
+}
+
+env::Task<Result<std::string>> DirectoryCaller::ask_leader(std::string_view path, std::string body) {
   std::vector<env::Endpoint> whom = directories_;
   int hints = 0;
   Error last{ErrorCode::unavailable, "no directory leads at the moment"};
@@ -35,7 +41,7 @@ env::Task<Result<void>> DirectoryCaller::tell_leader(std::string_view path, std:
       continue;
     }
     WEIR_CO_TRY(directory::FleetReply reply, directory::decode_fleet_reply(*answer));
-    if (reply.outcome == FleetOutcome::done) co_return Result<void>{};
+    if (reply.outcome == FleetOutcome::done) co_return std::move(*answer);
     if (reply.outcome == FleetOutcome::refused) co_return fail(ErrorCode::conflict, std::move(reply.reason));
     if (reply.leader && hints++ < hints_followed_max) whom.push_back(*reply.leader);
   }

@@ -25,6 +25,8 @@ class DirectoryCaller {
   // POSTs `body` to `path` of the leader. Errors: conflict when it refuses, with its reason; unavailable when none
   // leads or none answers.
   [[nodiscard]] env::Task<Result<void>> tell_leader(std::string_view path, std::string body);
+  // The same; the bytes of the answer, which is a FleetReply and what else belongs to it.
+  [[nodiscard]] env::Task<Result<std::string>> ask_leader(std::string_view path, std::string body);
 
  private:
   [[nodiscard]] env::Task<Result<std::string>> ask(env::Endpoint endpoint, std::string_view path, std::string body);

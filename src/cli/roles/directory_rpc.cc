@@ -1,6 +1,7 @@
 #include "cli/roles/directory_rpc.h"
 
 #include "base/bytes.h"
+#include "cli/roles/tenant_rpc.h"
 #include "directory/rpc_paths.h"
 #include "net/rpc_connection.h"
 
@@ -25,7 +26,7 @@ FleetReply done() {
 
 bool is_for_leader(std::string_view path) noexcept {
   return path == directory::beat_path || path == directory::claim_path || path == directory::define_cell_path ||
-         path == directory::drain_path;
+         path == directory::drain_path || is_tenant_path(path);
 }
 
 }  // namespace
@@ -53,9 +54,14 @@ env::Task<net::HttpResponse> DirectoryRpc::answer_at_home(std::string_view path,
         directory::encode(FleetReply{
             .outcome = FleetOutcome::not_leader, .leader = parts_.leader(), .reason = {}, .lanes = {}, .epoch = {}}));
   }
-  const FleetReply reply = co_await ask_leader(*leader, path, body);
+  std::string reply;
+  if (is_tenant_path(path)) {
+    reply = co_await answer_tenant_call(leader->directory(), path, body);
+  } else {
+    reply = directory::encode(co_await ask_leader(*leader, path, body));
+  }
   co_await parts_.home.enter();
-  co_return respond(200, directory::encode(reply));
+  co_return respond(200, std::move(reply));
 }
 
 env::Task<FleetReply> DirectoryRpc::ask_leader(directory::FleetLeader& leader, std::string_view path,

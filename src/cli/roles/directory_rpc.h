@@ -1,7 +1,8 @@
 // DirectoryRpc: what a directory answers to the other processes of the fleet, on one core.
 //
 //   follow, command, rates              any directory; commands and asks about call rates are answered by the leader
-//   beat, claim, define_cell, drain     the leader; others say who leads
+//   beat, claim, define_cell, drain,    the leader; others say who leads
+//   and what is in tenant_rpc.h
 //   status                              any directory, as JSON
 #pragma once
 

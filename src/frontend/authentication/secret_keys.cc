@@ -189,6 +189,13 @@ bool SecretKeys::is_current(std::string_view sealed) const noexcept {
   return sealed.size() > overhead_bytes && sealed.substr(1, id_bytes) == as_text(keys_.front().id);
 }
 
+std::string secret_key_name(std::string_view sealed) {
+  if (sealed.size() <= overhead_bytes || sealed.front() != sealed_version) return "unknown";
+  std::string name;
+  for (const char byte : sealed.substr(1, id_bytes)) name += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+  return name;
+}
+
 std::string make_secret_key_file(env::Core& core) {
   std::array<std::byte, secret_key_bytes> key;
   core.random_bytes(key);

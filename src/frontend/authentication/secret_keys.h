@@ -69,6 +69,8 @@ class SecretKeys {
   std::vector<Key> keys_;
 };
 
+// Which key encrypted it, as 16 hexadecimal digits; "unknown" for what seal() did not make.
+[[nodiscard]] std::string secret_key_name(std::string_view sealed);
 // The content of a new file with one random key.
 [[nodiscard]] std::string make_secret_key_file(env::Core& core);
 // Checks the permissions of the file, reads and parses it. Errors: as parse, check_credentials_permissions, and as
