@@ -22,6 +22,12 @@ HERE = Path(__file__).resolve().parent
 WEIR = Path(os.environ.get("WEIR_BINARY", ROOT / "build" / "release" / "weir"))
 
 
+# Of the account that has a fleet of its own.
+DEDICATED_ACCOUNT = "111111111111"
+DEDICATED_KEY = "AKIADEDICATED"
+DEDICATED_SECRET = "dedicated-secret"
+
+
 class Cluster:
     """What is running is known from the files under `folder` alone, so that another process can take over."""
 
@@ -33,7 +39,8 @@ class Cluster:
         self.certificates = self.folder / "certificates"
         self.pids = self.folder / "pids"
 
-    # Ports: etcd +0, directories +10.., nodes +20.., front ends +60.., their TLS 100 above, admin ports 200 above.
+    # Ports: etcd +0, directories +10.., nodes +20.., front ends +60.., those of the dedicated fleet +90.., their TLS 100
+    # above, admin ports 200 above.
     def directory_port(self, index):
         return self.base_port + 10 + index
 
@@ -42,6 +49,9 @@ class Cluster:
 
     def front_end_port(self, index):
         return self.base_port + 60 + index
+
+    def dedicated_port(self, index):
+        return self.base_port + 90 + index
 
     def tls_port(self, index):
         return self.front_end_port(index) + 100
@@ -159,14 +169,23 @@ class Cluster:
             settings |= {"rados.configuration_file": str(self.folder / "ceph" / "ceph.conf"), "rados.authenticates": False}
         self.weir("cell", f"node-{cell}-{index}", self.node_port(cell, index) + 200, settings | (more or {}))
 
+    @property
+    def secrets_key(self):
+        return self.certificates / "secrets-key"
+
     def start_front_end(self, index, more=None):
         self.weir("frontend", f"frontend-{index}", self.front_end_port(index) + 200,
                   {"server.port": self.front_end_port(index), "server.tls_enabled": True,
-                   "server.tls_port": self.tls_port(index)} | (more or {}))
+                   "server.tls_port": self.tls_port(index), "fleet.secrets_key_file": str(self.secrets_key)} | (more or {}))
+
+    def start_dedicated(self, index):
+        self.weir("frontend", f"dedicated-{index}", self.dedicated_port(index) + 200,
+                  {"server.port": self.dedicated_port(index), "fleet.name": "dedicated",
+                   "fleet.secrets_key_file": str(self.secrets_key)})
 
     def restart(self, name):
         """Starts a process of the fleet again, with the settings that it had, and waits until it is ready."""
-        role = {"directory": "directory", "node": "cell", "frontend": "frontend"}[name.split("-")[0]]
+        role = {"directory": "directory", "node": "cell", "frontend": "frontend", "dedicated": "frontend"}[name.split("-")[0]]
         config = self.folder / f"{name}.toml"
         self.spawn(name, [WEIR, role, "--config", config])
         admin_port = int(re.search(r"^admin_port = (\d+)$", config.read_text(), re.MULTILINE)[1])
@@ -175,18 +194,19 @@ class Cluster:
     def ready(self, port):
         return fetch(f"http://127.0.0.1:{port + 200}/readyz")[0] == 200
 
-    def admin(self, *words):
-        return self.ask_directories(self.directories(), *words)
+    def admin(self, *words, secret=None):
+        return self.ask_directories(self.directories(), *words, secret=secret)
 
     def admin_at(self, directory, *words):
         """Asks this directory alone."""
         return self.ask_directories(f"127.0.0.1:{self.directory_port(directory)}", *words)
 
-    def ask_directories(self, directories, *words):
+    def ask_directories(self, directories, *words, secret=None):
         self.certificate("operator")
         return subprocess.run([WEIR, "admin", "--directories", directories, "--cert", self.certificates / "operator.pem",
                                "--key", self.certificates / "operator-key.pem", "--authority",
-                               self.certificates / "authority.pem", *map(str, words)], capture_output=True, text=True, check=False)
+                               self.certificates / "authority.pem", *map(str, words)], capture_output=True, text=True, check=False,
+                              input=secret)
 
     def status(self):
         """What `weir admin status` shows, as the leader knows it; empty while no directory answers."""
@@ -201,7 +221,23 @@ class Cluster:
                               shards_max).returncode == 0
         wait_for(f"cell {cell} to be defined", tried)
 
-    def up(self, directories=2, cells=2, nodes=2, front_ends=3, engine="rados", shards_max=20_000):
+    def must_admin(self, *words, secret=None):
+        run = self.admin(*words, secret=secret)
+        if run.returncode != 0:
+            raise RuntimeError(f"weir admin {words[0]}: {run.stderr.strip()}")
+
+    def put_credential(self, access_key, account, secret):
+        self.must_admin("put-credential", access_key, "--account", account, "--secrets-key", self.secrets_key, secret=secret)
+
+    def define_tenants(self):
+        """Two fleets: the default one, and one for a single account. Each has a credential."""
+        subprocess.run([WEIR, "cert", "secrets-key", "--out", self.secrets_key], check=True, stdout=subprocess.DEVNULL)
+        self.must_admin("put-fleet", "default", "--serves-all-others")
+        self.must_admin("put-fleet", "dedicated", "--account", DEDICATED_ACCOUNT)
+        self.put_credential("test", "000000000000", "test")
+        self.put_credential(DEDICATED_KEY, DEDICATED_ACCOUNT, DEDICATED_SECRET)
+
+    def up(self, directories=2, cells=2, nodes=2, front_ends=3, engine="rados", shards_max=20_000, dedicated=0):
         self.folder.mkdir(parents=True, exist_ok=True)
         ceph = None
         if engine == "rados":
@@ -217,6 +253,7 @@ class Cluster:
             self.start_directory(index)
         for cell in range(cells):
             self.define_cell(cell, shards_max=shards_max)
+        self.define_tenants()
         if ceph is not None and ceph.wait() != 0:
             raise RuntimeError(f"Ceph did not start, see {self.folder}/ceph.log")
         for cell in range(cells):
@@ -224,11 +261,15 @@ class Cluster:
                 self.start_node(cell, index, engine)
         for index in range(front_ends):
             self.start_front_end(index)
+        for index in range(dedicated):
+            self.start_dedicated(index)
         for cell in range(cells):
             for index in range(nodes):
                 wait_for(f"node-{cell}-{index}", lambda c=cell, i=index: self.ready(self.node_port(c, i)))
         for index in range(front_ends):
             wait_for(f"frontend-{index}", lambda i=index: self.ready(self.front_end_port(i)))
+        for index in range(dedicated):
+            wait_for(f"dedicated-{index}", lambda i=index: self.ready(self.dedicated_port(i)))
 
     def down(self):
         names = sorted(path.name for path in self.pids.glob("*")) if self.pids.exists() else []
@@ -287,14 +328,15 @@ def main():
         return 1
     started = time.monotonic()
     try:
-        cluster.up(engine=options.engine, front_ends=options.front_ends)
+        cluster.up(engine=options.engine, front_ends=options.front_ends, dedicated=1)
     except RuntimeError as error:
         print(f"{error}; logs are in {cluster.folder}", file=sys.stderr)
         return 1
     print(f"up in {time.monotonic() - started:.1f} s; logs and data in {cluster.folder}")
     for index in range(options.front_ends):
-        print(f"front end  http://127.0.0.1:{cluster.front_end_port(index)}")
-    print("credentials  test / test, region us-east-1")
+        print(f"front end    http://127.0.0.1:{cluster.front_end_port(index)}  fleet default")
+    print(f"front end    http://127.0.0.1:{cluster.dedicated_port(0)}  fleet dedicated")
+    print(f"credentials  fleet default: test / test; fleet dedicated: {DEDICATED_KEY} / {DEDICATED_SECRET}; region us-east-1")
     print(f"try          aws --endpoint-url http://127.0.0.1:{cluster.front_end_port(0)} kinesis create-stream "
           "--stream-name first --shard-count 4")
     print(f"status       {HERE / 'cluster.py'} admin status")

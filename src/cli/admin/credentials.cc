@@ -84,7 +84,9 @@ env::Task<Result<void>> put_credential(DirectoryCaller& caller, Options options)
               co_await frontend::load_secret_keys(core.files(), options->secrets_key_file));
   directory::CredentialDefinition definition{
       .access_key_id = options->access_key_id, .credential = {.account = options->account}, .replaces = std::nullopt};
-  if (!options->expires.empty()) WEIR_CO_TRY(definition.credential.expires, parse_time(options->expires));
+  if (!options->expires.empty()) {
+    WEIR_CO_TRY(definition.credential.expires, parse_time(options->expires));
+  }
   frontend::Secret secret;
   if (!options->session_token_file.empty()) {
     WEIR_CO_TRY(secret.session_token, co_await read_secret(core, options->session_token_file));
