@@ -82,7 +82,7 @@ drill: build install-test ## One drill at its full length, with its figures: NAM
 	@build/clients/python/bin/python -m pytest -q -s -p no:cacheprovider tests/fleet --drill $(or $(NAME),list)
 
 .PHONY: cluster
-cluster: build ## A fleet on this machine: etcd, Ceph, 2 directories, 2 cells of 2 nodes, 3 front ends
+cluster: build ## A fleet on this machine: etcd, Ceph, 2 directories, 2 cells of 2 nodes, 3 front ends, 1 of a dedicated fleet
 	@scripts/install-dependencies.sh dependencies test-dependencies
 	@scripts/cluster/cluster.py up $(ARGS)
 

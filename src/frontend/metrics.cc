@@ -27,13 +27,16 @@ FrontEndMetrics::FrontEndMetrics(MetricsRegistry& registry)
                                           "malformed requests")),
       authentication_failures(
           registry.counter("weir_frontend_authentication_failures_total", "Requests refused for their signature")),
-      unknown_keys(registry.counter("weir_frontend_unknown_keys_total",
-                                    "Requests refused for an access key or session token that is unknown here; on a "
-                                    "front end of a fleet so is every key of an account that the fleet does not serve")),
-      credentials(registry.gauge("weir_frontend_credentials", "Access keys in force")),
-      credentials_unusable(registry.gauge("weir_frontend_credentials_unusable",
-                                          "Access keys of the shard map whose newest secret cannot be used here: no key "
-                                          "of fleet.secrets_key_file opens it")),
+      unknown_keys(
+          registry.counter("weir_frontend_unknown_keys_total",
+                           "Requests refused for an access key or session token that is unknown here; on a "
+                           "front end of a fleet so is every key of an account that the fleet does not serve")),
+      credentials(registry.gauge("weir_frontend_credentials",
+                                 "Access keys of the shard map in force; 0 where they come from a file")),
+      credentials_unusable(
+          registry.gauge("weir_frontend_credentials_unusable",
+                         "Access keys of the shard map whose newest secret cannot be used here: no key "
+                         "of fleet.secrets_key_file opens it")),
       records_in(registry.counter("weir_frontend_records_in_total", "Records acknowledged")),
       record_bytes_in(
           registry.counter("weir_frontend_record_in_bytes_total", "Data and partition keys of records acknowledged")),

@@ -24,7 +24,7 @@ env::Task<Result<void>> call_and_run(env::Core& core, AdminOptions options, Admi
 }  // namespace
 
 AdminCommands::AdminCommands(CLI::App& app, int& exit_code)
-    : command_(app.add_subcommand("admin", "Show a fleet, and change its cells and nodes")), exit_code_(exit_code) {
+    : command_(app.add_subcommand("admin", "Show a fleet, and change its cells, nodes and tenants")), exit_code_(exit_code) {
   command_->require_subcommand(1);
   command_->add_option("--directories", options_.directories, "Directories, as address:port with commas between")
       ->envname("WEIR_DIRECTORIES")
