@@ -25,10 +25,10 @@ constexpr const char* key_file = "/keys";
 
 class NoCells final : public directory::ShardCloser {
  public:
-  env::Task<Result<WallTime>> close_shard(LaneId, ShardKey) override {
+  env::Task<Result<directory::ShardClosing>> close_shard(LaneId, ShardKey, directory::ShardOrder) override {
     co_return fail(ErrorCode::unavailable, "there are no cells");
   }
-  env::Task<void> reopen_shard(LaneId, ShardKey) override { co_return; }
+  env::Task<void> reopen_shard(LaneId, ShardKey, directory::ShardOrder) override { co_return; }
 };
 
 // What a front end of a fleet gets of the directory's maps, by way of their bytes.

@@ -2,11 +2,13 @@
 import base64
 import json
 import secrets
+import signal
 import time
 import urllib.request
 
 import pytest
-from cluster import DEDICATED_ACCOUNT, DEDICATED_KEY, DEDICATED_SECRET
+from cluster import DEDICATED_ACCOUNT, DEDICATED_KEY, DEDICATED_SECRET, wait_for
+from drill import FRONT_ENDS
 from harness.sigv4 import Credentials
 from harness.wire import ApiError, Wire, wait_active
 
@@ -51,6 +53,16 @@ def everything_in_etcd(cluster):
 
 
 @pytest.fixture
+def dedicated(cluster):
+    """The port of a front end of the dedicated fleet."""
+    cluster.start_dedicated(0)
+    wait_for("dedicated-0", lambda: cluster.ready(cluster.dedicated_port(0)))
+    yield cluster.dedicated_port(0)
+    cluster.send("dedicated-0", signal.SIGTERM)
+    cluster.wait_gone("dedicated-0")
+
+
+@pytest.fixture
 def tenant(cluster):
     """An access key of an account that no fleet names yet."""
     credentials = Credentials(f"AKIA{secrets.token_hex(6).upper()}", secrets.token_hex(20))
@@ -61,8 +73,8 @@ def tenant(cluster):
 
 
 @pytest.mark.drill("tenants")
-def test_an_account_moves_to_a_fleet_of_its_own_and_nobody_is_refused(cluster, figures, tenant):
-    default, dedicated = cluster.front_end_port(0), cluster.dedicated_port(0)
+def test_an_account_moves_to_a_fleet_of_its_own_and_nobody_is_refused(cluster, dedicated, figures, tenant):
+    default = cluster.front_end_port(0)
     of_dedicated = Credentials(DEDICATED_KEY, DEDICATED_SECRET)
     assert serves(default, Credentials()) and not serves(dedicated, Credentials())
     assert serves(dedicated, of_dedicated) and not serves(default, of_dedicated)
@@ -88,7 +100,7 @@ def test_an_account_moves_to_a_fleet_of_its_own_and_nobody_is_refused(cluster, f
 
 @pytest.mark.drill("tenant-keys")
 def test_a_changed_and_a_removed_key_is_known_everywhere_and_no_secret_is_in_clear(cluster, figures, tenant):
-    ports = [cluster.front_end_port(index) for index in range(3)]
+    ports = [cluster.front_end_port(index) for index in range(FRONT_ENDS)]
     until(lambda: all(serves(port, tenant) for port in ports), "a new key")
     changed = Credentials(tenant.access_key_id, secrets.token_hex(20))
     cluster.put_credential(changed.access_key_id, ACCOUNT, changed.secret)
