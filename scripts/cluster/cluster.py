@@ -233,7 +233,7 @@ class Cluster:
         """Two fleets: the default one, and one for a single account. Each has a credential."""
         subprocess.run([WEIR, "cert", "secrets-key", "--out", self.secrets_key], check=True, stdout=subprocess.DEVNULL)
         self.must_admin("put-fleet", "default", "--serves-all-others")
-        self.must_admin("put-fleet", "dedicated", "--account", DEDICATED_ACCOUNT)
+        self.must_admin("put-fleet", "dedicated", "--account", DEDICATED_ACCOUNT, "--overlap", 0)
         self.put_credential("test", "000000000000", "test")
         self.put_credential(DEDICATED_KEY, DEDICATED_ACCOUNT, DEDICATED_SECRET)
 

@@ -23,18 +23,21 @@ std::unexpected<DirectoryRefusal> refuse_unavailable(std::string reason) {
 env::Task<Result<void>> Directory::put_fleet(std::string name, std::set<std::string> accounts, bool serves_all_others,
                                              Duration overlap) {
   co_return co_await change_fleets([&] {
-    return directory::put_fleet(fleets_.by_name, name, accounts, serves_all_others, end_of(core_.wall_now(), overlap),
+    return directory::put_fleet(without_left_accounts(fleets_.by_name, core_.wall_now()), name, accounts,
+                                serves_all_others, end_of(core_.wall_now(), overlap),
                                 {settings_.fleets_max.get(), settings_.accounts_max.get()});
   });
 }
 
 env::Task<Result<void>> Directory::remove_fleet(std::string name) {
-  co_return co_await change_fleets([&] { return directory::remove_fleet(fleets_.by_name, name); });
+  co_return co_await change_fleets(
+      [&] { return directory::remove_fleet(without_left_accounts(fleets_.by_name, core_.wall_now()), name); });
 }
 
 env::Task<Result<void>> Directory::assign_account(std::string account, std::string fleet, Duration overlap) {
   co_return co_await change_fleets([&] {
-    return directory::assign_account(fleets_.by_name, account, fleet, end_of(core_.wall_now(), overlap),
+    return directory::assign_account(without_left_accounts(fleets_.by_name, core_.wall_now()), account, fleet,
+                                     end_of(core_.wall_now(), overlap),
                                      {settings_.fleets_max.get(), settings_.accounts_max.get()});
   });
 }
@@ -52,6 +55,8 @@ env::Task<CommandResult> Directory::do_change_fleets(PlanFleets plan, Result<voi
     outcome = std::unexpected(std::move(planned.error()));
     co_return CommandResult{};
   }
+  // An overlap of nothing is over at once.
+  *planned = without_left_accounts(*planned, core_.wall_now());
   if (*planned == fleets_.by_name) co_return CommandResult{};
   std::vector<metastore::Guard> guards;
   guards.push_back({fleets_key(), fleets_.modified});

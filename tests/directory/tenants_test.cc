@@ -230,6 +230,21 @@ TEST(TenantCommands, AnAccountThatLeftIsDroppedWhenItsTimeHasPassed) {
   });
 }
 
+TEST(TenantCommands, WithoutAnOverlapTheOldFleetStopsAtOnce) {
+  World world;
+  world.run([](Process& process) -> env::Task<void> {
+    Directory& directory = process.directory;
+    EXPECT_TRUE(co_await directory.put_fleet("default", {}, true, seconds(0)));
+    EXPECT_TRUE(co_await directory.put_fleet("big", {a}, false, seconds(0)));
+    EXPECT_TRUE(process.cell.map()->fleets().at("default")->leaving.empty());
+    EXPECT_TRUE(co_await directory.assign_account(a, "default", seconds(10)));
+    EXPECT_EQ((co_await directory.remove_fleet("big")).error().code, ErrorCode::conflict);
+    co_await process.core.sleep_for(seconds(11));
+    EXPECT_TRUE(co_await directory.remove_fleet("big"));  // though nothing has looked for what has left
+    EXPECT_EQ(process.cell.map()->fleets().size(), 1U);
+  });
+}
+
 TEST(TenantCommands, AnAnswerThatIsLostChangesNothingTwice) {
   World world;
   int calls = 0;
