@@ -20,7 +20,7 @@ namespace weir::directory {
 inline constexpr std::size_t rate_subjects_per_ask_max = 256;
 inline constexpr std::size_t rate_subject_bytes_max = 512;
 inline constexpr std::size_t rate_name_bytes_max = 256;  // of a process or a fleet
-inline constexpr std::size_t rate_ask_bytes_max = 192 * 1024;
+inline constexpr std::size_t rate_ask_bytes_max = std::size_t{192} * 1024;
 
 struct RatesAsk {
   std::string process;  // the front end that asks
