@@ -28,6 +28,15 @@ enum class Refusal : std::uint8_t {
   failed,        // the commit or read failed: InternalFailure
 };
 
+// With what was throttled: for how long from now on the shard has no more room than this. Whoever asks again before is
+// refused again, so a caller far away had better not ask. No time: not told.
+inline constexpr milliseconds throttle_wait_max{1'000};
+struct Throttle {
+  microseconds wait{};
+  std::uint64_t bytes_left = 0;  // of an append: a record of no more bytes may still be taken
+  friend bool operator==(const Throttle&, const Throttle&) = default;
+};
+
 struct AppendRequest {
   journal::Fragment fragment;  // records of the request for one shard
 };
@@ -38,6 +47,7 @@ struct AppendReply {
   std::uint32_t accepted = 0;  // records appended, from the front; the rest was throttled. 0 exactly when refused
   WallTime arrival;
   std::string reason;  // for the log, when refused
+  Throttle throttle;   // when fewer were accepted than asked, for the shard's rate
 };
 
 struct ReadReply {
@@ -46,6 +56,7 @@ struct ReadReply {
   std::int64_t behind_ms = 0;  // MillisBehindLatest at the position after the last record returned
   bool shard_ended = false;    // closed, and `result.next` is past its last record
   std::string reason;
+  Throttle throttle;  // when throttled
 };
 
 // What an iterator may start from. `sequence_number`: the caller knows the position itself; the call is only counted.
@@ -55,6 +66,7 @@ struct LocateReply {
   Refusal refusal = Refusal::none;
   RecordIndex position;
   std::string reason;
+  Throttle throttle;  // when throttled
 };
 
 class CellClient {

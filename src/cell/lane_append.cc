@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "cell/lane.h"
 #include "cell/record_numbers.h"
+#include "cell/throttle.h"
 
 namespace weir::cell {
 namespace {
@@ -100,7 +101,12 @@ AppendReply Lane::admit_fragment(journal::Fragment& fragment, MonotonicTime now,
   }
   AppendReply reply;
   reply.accepted = options_.enforce_rates ? admit_by_rate(*shard, fragment, now) : fragment.record_count();
-  if (reply.accepted == 0) return refuse(Refusal::throttled, "over the shard's rate");
+  if (reply.accepted < fragment.record_count()) reply.throttle = throttle_of(shard->writes, now, write_limit_);
+  if (reply.accepted == 0) {
+    reply.refusal = Refusal::throttled;
+    reply.reason = "over the shard's rate";
+    return reply;
+  }
   if (reply.accepted < fragment.record_count()) fragment.keep_first(reply.accepted);
   reply.first_index = *first;
   reply.arrival = std::max(wall_now, shard->last_arrival);

@@ -4,6 +4,7 @@
 
 #include "cell/lane.h"
 #include "cell/lane_guard.h"
+#include "cell/throttle.h"
 #include "model/limits.h"
 
 namespace weir::cell {
@@ -51,7 +52,11 @@ env::Task<ReadReply> Lane::read(journal::ReadRequest request) {
   const OperationGuard guard(*this);
   if (const Refusal refusal = co_await begin_read(request.shard); refusal != Refusal::none) {
     (refusal == Refusal::throttled ? metrics_.reads_throttled : metrics_.reads_refused).add();
-    co_return refuse_read(refusal, reason_of(refusal));
+    ReadReply refused = refuse_read(refusal, reason_of(refusal));
+    if (ShardState* const shard = shards_.find(request.shard); shard != nullptr && refusal == Refusal::throttled) {
+      refused.throttle = throttle_of(shard->reads, core_.now(), read_limit_);
+    }
+    co_return refused;
   }
   const ShardKey key = request.shard;
   const WallTime now = core_.wall_now();
@@ -114,7 +119,9 @@ env::Task<LocateReply> Lane::locate(ShardKey key, StartFrom from, WallTime time)
   }
   if (options_.enforce_rates && !shard->iterators.try_admit(core_.now(), options_.limits.iterator_calls_per_second)) {
     metrics_.iterators_throttled.add();
-    co_return refuse_locate(Refusal::throttled, "over the shard's iterator requests per second");
+    LocateReply refused = refuse_locate(Refusal::throttled, "over the shard's iterator requests per second");
+    refused.throttle = throttle_of(shard->iterators, core_.now());
+    co_return refused;
   }
   metrics_.iterators.add();
   LocateReply reply;

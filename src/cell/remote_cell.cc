@@ -10,6 +10,7 @@
 namespace weir::cell {
 namespace {
 
+constexpr std::string_view over_rate = "the shard's lane said a moment ago that it is over its rate";
 constexpr std::string_view too_many_reads = "too many reads of the cell are under way";
 
 template <class Reply>
@@ -18,6 +19,15 @@ Reply refused(Refusal refusal, std::string reason) {
   reply.refusal = refusal;
   reply.reason = std::move(reason);
   return reply;
+}
+
+std::uint64_t first_record_bytes(const journal::Fragment& fragment) {
+  std::uint64_t bytes = 0;
+  fragment.view().for_each([&bytes](const journal::RecordView& record) {
+    bytes = record.partition_key.size() + record.data.size();
+    return false;
+  });
+  return bytes;
 }
 
 template <class Reply>
@@ -81,11 +91,52 @@ env::Task<void> RemoteCell::apply(directory::ShardMapPointer map) {
 env::Task<std::vector<AppendReply>> RemoteCell::append(env::Core& caller, LaneId lane,
                                                        std::vector<AppendRequest> requests) {
   WEIR_ASSERT(caller.is_current());
-  return of(caller).appends.append(lane, std::move(requests));
+  PerCore& own = of(caller);
+  std::vector<ShardKey> shards;
+  shards.reserve(requests.size());
+  for (const AppendRequest& request : requests) shards.push_back(request.fragment.shard());
+  const std::vector<bool> early = throttled_early(own, requests);
+  std::vector<AppendReply> answers;
+  if (!requests.empty()) answers = co_await own.appends.append(lane, std::move(requests));
+
+  std::vector<AppendReply> replies;
+  replies.reserve(shards.size());
+  auto answer = answers.begin();
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    if (!early.empty() && early[i]) {
+      replies.push_back(refused<AppendReply>(Refusal::throttled, std::string(over_rate)));
+      continue;
+    }
+    own.throttles.note(own.core.now(), ShardThrottles::Kind::append, shards[i], answer->throttle);
+    replies.push_back(std::move(*answer++));
+  }
+  co_return replies;
+}
+
+// Takes those out of `requests` that their lane would refuse, and says which; empty: none.
+std::vector<bool> RemoteCell::throttled_early(PerCore& own, std::vector<AppendRequest>& requests) {
+  std::vector<bool> early;
+  if (own.throttles.size() == 0) return early;
+  const MonotonicTime now = own.core.now();
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const auto left = own.throttles.bytes_left(now, ShardThrottles::Kind::append, requests[i].fragment.shard());
+    if (!left || first_record_bytes(requests[i].fragment) <= *left) continue;
+    early.resize(requests.size());
+    early[i] = true;
+    metrics_.throttled_early.add();
+  }
+  if (early.empty()) return early;
+  std::size_t position = 0;
+  std::erase_if(requests, [&](const AppendRequest&) { return early[position++]; });
+  return early;
 }
 
 env::Task<ReadReply> RemoteCell::read(env::Core& caller, LaneId lane, journal::ReadRequest request) {
   PerCore& own = of(caller);
+  if (own.throttles.refuses(caller.now(), ShardThrottles::Kind::read, request.shard)) {
+    metrics_.throttled_early.add();
+    co_return refused<ReadReply>(Refusal::throttled, std::string(over_rate));
+  }
   const ReadGuard guard(own, lane, settings_.cell_reads_max.get());
   if (!guard.has_place()) {
     metrics_.refused_for_bounds.add();
@@ -95,13 +146,19 @@ env::Task<ReadReply> RemoteCell::read(env::Core& caller, LaneId lane, journal::R
   const auto encode_call = [&request](const CallHeader& header) {
     return encode(ReadCall{.header = header, .request = request});
   };
-  co_return reply_of(
+  ReadReply reply = reply_of(
       co_await own.router.call<ReadReply>(lane, read_path, encode_call, decode_read_answer, true, deadline(caller)));
+  own.throttles.note(caller.now(), ShardThrottles::Kind::read, request.shard, reply.throttle);
+  co_return reply;
 }
 
 env::Task<LocateReply> RemoteCell::locate(env::Core& caller, LaneId lane, ShardKey shard, StartFrom from,
                                           WallTime time) {
   PerCore& own = of(caller);
+  if (own.throttles.refuses(caller.now(), ShardThrottles::Kind::locate, shard)) {
+    metrics_.throttled_early.add();
+    co_return refused<LocateReply>(Refusal::throttled, std::string(over_rate));
+  }
   const ReadGuard guard(own, lane, settings_.cell_reads_max.get());
   if (!guard.has_place()) {
     metrics_.refused_for_bounds.add();
@@ -111,8 +168,10 @@ env::Task<LocateReply> RemoteCell::locate(env::Core& caller, LaneId lane, ShardK
   const auto encode_call = [=](const CallHeader& header) {
     return encode(LocateCall{.header = header, .shard = shard, .from = from, .time = time});
   };
-  co_return reply_of(co_await own.router.call<LocateReply>(lane, locate_path, encode_call, decode_locate_answer, true,
-                                                           deadline(caller)));
+  LocateReply reply = reply_of(co_await own.router.call<LocateReply>(lane, locate_path, encode_call,
+                                                                     decode_locate_answer, true, deadline(caller)));
+  own.throttles.note(caller.now(), ShardThrottles::Kind::locate, shard, reply.throttle);
+  co_return reply;
 }
 
 env::Task<Result<directory::ShardClosing>> RemoteCell::close_shard(LaneId lane, ShardKey shard,

@@ -1,6 +1,8 @@
 // RemoteCell: the lanes of all cells, wherever their nodes are, over RPC. See NodeRouter for who is asked and what is
 // tried again, and AppendGatherer for how appends share requests.
 //
+// What a shard's lane throttled is refused here for as long as the lane said that it would refuse it, without asking.
+//
 // Every core has connections, queues and a map of its own; cores share nothing.
 //
 // Threading: CellClient's functions are for any core, everything else for the home core.
@@ -17,6 +19,7 @@
 #include "cell/cell_client.h"
 #include "cell/node_router.h"
 #include "cell/remote_cell_settings.h"
+#include "cell/throttle.h"
 #include "directory/directory.h"
 #include "env/core.h"
 #include "env/runtime.h"
@@ -60,10 +63,12 @@ class RemoteCell final : public CellClient, public directory::MapListener, publi
     env::Core& core;
     NodeRouter router;
     AppendGatherer appends;
+    ShardThrottles throttles;
     absl::flat_hash_map<std::uint32_t, std::uint64_t> reads;  // under way, by cell
   };
   class ReadGuard;
 
+  [[nodiscard]] std::vector<bool> throttled_early(PerCore& own, std::vector<AppendRequest>& requests);
   [[nodiscard]] PerCore& of(const env::Core& core) noexcept { return *cores_[core.index()]; }
   [[nodiscard]] MonotonicTime deadline(const env::Core& core) const noexcept {
     return core.now() + settings_.timeout.get();

@@ -33,6 +33,7 @@ struct RemoteCellMetrics {
   Counter& reopens;
   Counter& retries;
   Counter& refused_for_bounds;
+  Counter& throttled_early;
   Counter& expired;
   Counter& not_processed;
   Counter& outcome_unknown;

@@ -237,6 +237,19 @@ ErrorCode error_code(std::string_view name) noexcept {
   return ErrorCode::internal;
 }
 
+template <class Message>
+void put_throttle(const Throttle& throttle, Message& message) {
+  if (throttle == Throttle{}) return;
+  message.mutable_throttle()->set_wait_us(static_cast<std::uint64_t>(throttle.wait.count()));
+  message.mutable_throttle()->set_bytes_left(throttle.bytes_left);
+}
+
+template <class Message>
+Throttle throttle_of(const Message& message) {
+  const auto wait = std::min<std::uint64_t>(message.throttle().wait_us(), microseconds(throttle_wait_max).count());
+  return {.wait = microseconds(wait), .bytes_left = message.throttle().bytes_left()};
+}
+
 }  // namespace
 
 std::string encode_append_call(const CallHeader& header, std::span<journal::Fragment* const> fragments) {
@@ -339,6 +352,7 @@ std::string encode_append_answer(const std::vector<AppendReply>& replies) {
     message.set_accepted(reply.accepted);
     message.set_arrival_ms(unix_milliseconds(reply.arrival));
     message.set_reason(reply.reason);
+    put_throttle(reply.throttle, message);
   }
   return answer.SerializeAsString();
 }
@@ -351,6 +365,7 @@ std::string encode_read_answer(const ReadReply& reply) {
   message.set_reached_end(reply.result.reached_end);
   message.set_behind_ms(reply.behind_ms);
   message.set_shard_ended(reply.shard_ended);
+  put_throttle(reply.throttle, message);
   std::string body = message.SerializeAsString();
   const auto& slices = reply.result.slices;
   // A slice that is not a whole fragment is encoded anew, so that its length is known only then.
@@ -373,6 +388,7 @@ std::string encode_locate_answer(const LocateReply& reply) {
   message.set_refusal(to_message(reply.refusal));
   message.set_position(reply.position.value);
   message.set_reason(reply.reason);
+  put_throttle(reply.throttle, message);
   return message.SerializeAsString();
 }
 
@@ -400,7 +416,8 @@ Result<Answer<std::vector<AppendReply>>> decode_append_answer(std::string_view b
                          .first_index = {reply.first_index()},
                          .accepted = reply.accepted(),
                          .arrival = wall_time_ms(reply.arrival_ms()),
-                         .reason = reply.reason()});
+                         .reason = reply.reason(),
+                         .throttle = throttle_of(reply)});
     }
     return Result<Answer<Replies>>(std::move(replies));
   });
@@ -413,6 +430,7 @@ Result<Answer<ReadReply>> decode_read_answer(std::string_view body) {
     reply.reason = message.reason();
     reply.behind_ms = message.behind_ms();
     reply.shard_ended = message.shard_ended();
+    reply.throttle = throttle_of(message);
     journal::ReadResult& result = reply.result;
     result.next = {message.next()};
     result.reached_end = message.reached_end();
@@ -430,8 +448,10 @@ Result<Answer<ReadReply>> decode_read_answer(std::string_view body) {
 
 Result<Answer<LocateReply>> decode_locate_answer(std::string_view body) {
   return decode_answer<LocateReply, rpc::LocateAnswer>(body, [](const rpc::LocateAnswer& message) {
-    return Result<Answer<LocateReply>>(LocateReply{
-        .refusal = from_message(message.refusal()), .position = {message.position()}, .reason = message.reason()});
+    return Result<Answer<LocateReply>>(LocateReply{.refusal = from_message(message.refusal()),
+                                                   .position = {message.position()},
+                                                   .reason = message.reason(),
+                                                   .throttle = throttle_of(message)});
   });
 }
 

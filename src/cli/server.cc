@@ -97,6 +97,8 @@ env::Task<Result<void>> Server::open_front_ends() {
       .settings = settings_.frontend,
       .quotas = settings_.directory,
       .metrics = front_end_metrics_,
+      .account_connections_max =
+          settings_.frontend.account_connections_max(settings_.net.connections_max.get(), runtime_.core_count()),
       .enforce_rates = settings_.cell.enforce_rates.get(),
   });
   std::vector<frontend::FrontEnd*> front_ends;

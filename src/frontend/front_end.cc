@@ -45,10 +45,14 @@ void count_outcome(const FrontEndMetrics::PerOperation& metrics, const Operation
 
 env::Task<net::HttpResponse> FrontEnd::handle(net::HttpRequest& request) {
   const kinesis::RequestHead head = head_of(request);
-  co_return to_response(co_await answer(request, head), head);
+  bool ends_connection = false;
+  net::HttpResponse response = to_response(co_await answer(request, head, ends_connection), head);
+  response.ends_connection = ends_connection;
+  co_return response;
 }
 
-env::Task<kinesis::Answer> FrontEnd::answer(net::HttpRequest& request, const kinesis::RequestHead& head) {
+env::Task<kinesis::Answer> FrontEnd::answer(net::HttpRequest& request, const kinesis::RequestHead& head,
+                                            bool& ends_connection) {
   kinesis::Decision decision = kinesis::dispatch(head, request.body);
   if (decision.answer) {
     services_.metrics.unknown_operations.add();
@@ -59,6 +63,10 @@ env::Task<kinesis::Answer> FrontEnd::answer(net::HttpRequest& request, const kin
     services_.metrics.authentication_failures.add();
     if (identity.error().code == kinesis::ApiErrorCode::unrecognized_client) services_.metrics.unknown_keys.add();
     co_return kinesis::refusal(decision, request.body, identity.error());
+  }
+  if (request.connection_label != nullptr && !connections_.note(*request.connection_label, identity->account)) {
+    services_.metrics.connections_over_share.add();
+    ends_connection = true;
   }
   if (decision.answer_when_authenticated) co_return std::move(*decision.answer_when_authenticated);
   co_return co_await run_operation(decision, std::move(*identity), request.body);

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "frontend/authentication/authenticator.h"
+#include "frontend/connection_shares.h"
 #include "frontend/operation.h"
 #include "frontend/routes.h"
 #include "kinesis/dispatch.h"
@@ -20,7 +21,12 @@ class FrontEnd final : public net::HttpHandler {
   // `services` and `authenticator` outlive the front end. `token_key` is the same on every core.
   FrontEnd(env::Core& core, Services& services, Authenticator& authenticator,
            std::span<const std::byte, model::token_key_bytes> token_key)
-      : core_(core), services_(services), authenticator_(authenticator), routes_(core), sealer_(token_key) {}
+      : core_(core),
+        services_(services),
+        authenticator_(authenticator),
+        routes_(core),
+        sealer_(token_key),
+        connections_(services.account_connections_max) {}
 
   [[nodiscard]] env::Task<net::HttpResponse> handle(net::HttpRequest& request) override;
   [[nodiscard]] net::HttpResponse refuse(std::uint16_t status) override;
@@ -30,7 +36,9 @@ class FrontEnd final : public net::HttpHandler {
   [[nodiscard]] env::Core& core() noexcept { return core_; }
 
  private:
-  [[nodiscard]] env::Task<kinesis::Answer> answer(net::HttpRequest& request, const kinesis::RequestHead& head);
+  // `ends_connection`: becomes true when the account of the request has more connections than its share.
+  [[nodiscard]] env::Task<kinesis::Answer> answer(net::HttpRequest& request, const kinesis::RequestHead& head,
+                                                  bool& ends_connection);
   [[nodiscard]] env::Task<kinesis::Answer> run_operation(const kinesis::Decision& decision, Identity identity,
                                                          MutableBytes body);
   [[nodiscard]] net::HttpResponse to_response(kinesis::Answer answer, const kinesis::RequestHead& head);
@@ -40,6 +48,7 @@ class FrontEnd final : public net::HttpHandler {
   Authenticator& authenticator_;
   Routes routes_;
   model::TokenSealer sealer_;
+  ConnectionShares connections_;
 };
 
 }  // namespace weir::frontend

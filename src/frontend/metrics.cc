@@ -37,6 +37,9 @@ FrontEndMetrics::FrontEndMetrics(MetricsRegistry& registry)
           registry.gauge("weir_frontend_credentials_unusable",
                          "Access keys of the shard map whose newest secret cannot be used here: no key "
                          "of fleet.secrets_key_file opens it")),
+      connections_over_share(registry.counter("weir_frontend_connections_over_share_total",
+                                              "Connections ended with an answer because their account had more than "
+                                              "frontend.account_connections_percent of them")),
       records_in(registry.counter("weir_frontend_records_in_total", "Records acknowledged")),
       record_bytes_in(
           registry.counter("weir_frontend_record_in_bytes_total", "Data and partition keys of records acknowledged")),

@@ -24,6 +24,7 @@ struct FrontEndMetrics {
   Counter& unknown_keys;
   Gauge& credentials;
   Gauge& credentials_unusable;
+  Counter& connections_over_share;
   Counter& records_in;
   Counter& record_bytes_in;
   Counter& records_throttled;

@@ -4,7 +4,9 @@
 // and encodes its output. It runs on the core of its connection.
 #pragma once
 
+#include <cstdint>
 #include <expected>
+#include <limits>
 #include <string>
 #include <string_view>
 
@@ -35,6 +37,7 @@ struct Services {
   const FrontEndSettings& settings;
   const directory::DirectorySettings& quotas;
   FrontEndMetrics& metrics;
+  std::uint64_t account_connections_max = std::numeric_limits<std::uint64_t>::max();  // on each core
   bool enforce_rates = true;  // limits.enforce_rates: whether calls are counted against their rates
 };
 

@@ -85,6 +85,8 @@ class CallRate {
   [[nodiscard]] bool try_admit(MonotonicTime now, std::uint64_t calls_per_second) {
     return window_.try_admit(now, {.records = calls_per_second}, 1, 0) == Admit::yes;
   }
+  // As RateWindow's.
+  [[nodiscard]] MonotonicTime next_change(MonotonicTime now) { return window_.next_change(now); }
   [[nodiscard]] bool release_if_idle(MonotonicTime now) { return window_.release_if_idle(now); }
 
  private:

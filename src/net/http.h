@@ -33,6 +33,8 @@ struct HttpRequest {
   std::uint8_t http_major = 1;
   bool over_tls = false;
   bool peer_is_loopback = false;
+  // The handler's to keep something with the connection, for as long as it is open. Null where there is none.
+  std::shared_ptr<void>* connection_label = nullptr;
 
   [[nodiscard]] std::optional<std::string_view> header(std::string_view lower_case_name) const noexcept;
 };
@@ -42,6 +44,7 @@ struct HttpResponse {
   // Names are literals, as they should appear (HTTP/2 sends them in lower case).
   std::vector<std::pair<std::string_view, std::string>> headers;
   std::string body;
+  bool ends_connection = false;  // it takes no request after this one; those of HTTP/2 that are under way are answered
 };
 
 // Serves requests. One instance serves all connections of one core; called on that core.

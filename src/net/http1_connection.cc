@@ -39,6 +39,7 @@ Http1Connection::Http1Connection(HttpContext& context, env::Connection& connecti
   request_.http_major = 1;
   request_.over_tls = traits.over_tls;
   request_.peer_is_loopback = traits.peer_is_loopback;
+  request_.connection_label = &label_;
 }
 
 void Http1Connection::begin_drain() noexcept {
@@ -205,7 +206,7 @@ env::Task<bool> Http1Connection::serve_request(Http1Framing framing) {
     context_.metrics.count_refusal(503);
     response = context_.handler.refuse(503);
   }
-  const bool stays_open = framing.keep_alive && !draining_;
+  const bool stays_open = framing.keep_alive && !draining_ && !response.ends_connection;
   const std::string_view connection = !stays_open ? "close" : framing.is_1_1 ? "" : "keep-alive";
   co_return co_await write_response(response, connection, !is_head_request_) && stays_open;
 }

@@ -42,6 +42,7 @@ class Http1Connection final : public HttpConnection {
 
   HttpContext& context_;
   env::Connection& connection_;
+  std::shared_ptr<void> label_;  // the handler's
   ReceiveBuffer buffer_;
   Http1RequestParser parser_;
   HttpRequest request_;

@@ -137,6 +137,7 @@ env::Task<void> Http2Connection::serve_stream(Http2Stream& stream) {
   context_.metrics.requests_http2.add();
   stream.request.over_tls = traits_.over_tls;
   stream.request.peer_is_loopback = traits_.peer_is_loopback;
+  stream.request.connection_label = &label_;
   HttpResponse response = co_await context_.handler.handle(stream.request);
   --handlers_running_;
   if (stream.closed) {
@@ -144,6 +145,7 @@ env::Task<void> Http2Connection::serve_stream(Http2Stream& stream) {
     co_return;
   }
   if (broken_) co_return;
+  if (response.ends_connection) begin_drain();
   if (response.body.size() > unbudgeted_response_bytes &&
       !stream.response_memory.resize(context_.resources.response_memory, response.body.size())) {
     context_.metrics.count_refusal(503);

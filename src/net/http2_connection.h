@@ -56,6 +56,7 @@ class Http2Connection final : public HttpConnection, private env::Timer {
   HttpContext& context_;
   env::Connection& connection_;
   ConnectionTraits traits_;
+  std::shared_ptr<void> label_;  // the handler's
   ReceiveBuffer buffer_;
   nghttp2_session* session_ = nullptr;
   absl::flat_hash_map<std::int32_t, std::unique_ptr<Http2Stream>> streams_;

@@ -1,4 +1,7 @@
 // MemoryBudget: how many bytes of one kind the whole process may hold at once.
+//
+// A quarter is kept for what is small: whoever sends many large requests, or sends them slowly, cannot keep out those
+// who send small ones. Alone, something large may take all.
 #pragma once
 
 #include <atomic>
@@ -16,11 +19,17 @@ class MemoryBudget {
   MemoryBudget(const MemoryBudget&) = delete;
   MemoryBudget& operator=(const MemoryBudget&) = delete;
 
-  // False, and nothing taken, when `bytes` more would pass the maximum.
-  [[nodiscard]] bool try_take(std::uint64_t bytes) noexcept {
+  // What one holder may take of the quarter that is kept.
+  static constexpr std::uint64_t small_bytes = 262'144;
+
+  // `bytes` more for a holder that has `held` of them. False, and nothing taken, when that would pass the maximum, or
+  // three quarters of it for what is not small.
+  [[nodiscard]] bool try_take(std::uint64_t bytes, std::uint64_t held = 0) noexcept {
+    const bool is_small = held + bytes <= small_bytes;
     std::uint64_t used = used_.load(std::memory_order_relaxed);
     do {
-      if (bytes > bytes_max_ - used) return false;
+      const std::uint64_t kept = is_small || used <= held ? 0 : bytes_max_ / 4;
+      if (used + kept > bytes_max_ || bytes > bytes_max_ - used - kept) return false;
     } while (!used_.compare_exchange_weak(used, used + bytes, std::memory_order_relaxed));
     level_.add(static_cast<std::int64_t>(bytes));
     return true;
@@ -56,7 +65,7 @@ class MemoryReservation {
   // Makes the share `bytes` large, from `budget` (always the same one). False, and nothing changed, when it does not
   // fit.
   [[nodiscard]] bool resize(MemoryBudget& budget, std::uint64_t bytes) noexcept {
-    if (bytes > bytes_ && !budget.try_take(bytes - bytes_)) return false;
+    if (bytes > bytes_ && !budget.try_take(bytes - bytes_, bytes_)) return false;
     if (bytes < bytes_) budget.give_back(bytes_ - bytes);
     budget_ = &budget;
     bytes_ = bytes;

@@ -16,7 +16,7 @@ HttpSettings::HttpSettings(SettingsRegistry& registry)
       request_memory_bytes_max(registry, "net.request_memory_bytes_max", 512 * mebibyte,
                                {1 * mebibyte, 1024 * gibibyte},
                                "bytes of requests in memory at once, over all connections; a request that does not fit "
-                               "is answered with 503"),
+                               "is answered with 503. A quarter is kept for requests of up to 256 KiB"),
       response_memory_bytes_max(
           registry, "net.response_memory_bytes_max", 512 * mebibyte, {1 * mebibyte, 1024 * gibibyte},
           "bytes of responses waiting for their readers at once, over all connections; a response "

@@ -25,6 +25,8 @@ WallTime any_time() { return wall_time_ms(*rc::gen::inRange<std::int64_t>(-milli
 
 ShardKey any_shard() { return {StreamId{any_number()}, ShardIndex{*rc::gen::arbitrary<std::uint32_t>()}}; }
 
+Throttle any_throttle() { return {.wait = microseconds(*rc::gen::inRange(0, 1'000'001)), .bytes_left = any_number()}; }
+
 CallHeader any_header() {
   return {
       .lane = LaneId{*rc::gen::arbitrary<std::uint32_t>()}, .map_version = any_number(), .epoch = Epoch{any_number()}};
@@ -121,7 +123,8 @@ RC_GTEST_PROP(CellRpcCodec, AppendRepliesComeOutAsTheyWentIn, ()) {
              .first_index = {any_number()},
              .accepted = *rc::gen::arbitrary<std::uint32_t>(),
              .arrival = any_time(),
-             .reason = *any_text()};
+             .reason = *any_text(),
+             .throttle = any_throttle()};
   }
   const auto answer = decode_append_answer(encode_append_answer(replies));
   RC_ASSERT(answer.has_value() && answer->has_value());
@@ -133,6 +136,7 @@ RC_GTEST_PROP(CellRpcCodec, AppendRepliesComeOutAsTheyWentIn, ()) {
     RC_ASSERT(got.accepted == replies[i].accepted);
     RC_ASSERT(got.arrival == replies[i].arrival);
     RC_ASSERT(got.reason == replies[i].reason);
+    RC_ASSERT(got.throttle == replies[i].throttle);
   }
 }
 
@@ -160,6 +164,7 @@ RC_GTEST_PROP(CellRpcCodec, ReadRepliesBringTheRecordsThatWereRead, ()) {
   ReadReply reply{.refusal = any_refusal(), .result = {}, .behind_ms = 0, .shard_ended = false, .reason = *any_text()};
   reply.behind_ms = *rc::gen::inRange<std::int64_t>(0, millis_most);
   reply.shard_ended = *rc::gen::arbitrary<bool>();
+  reply.throttle = any_throttle();
   std::vector<std::unique_ptr<journal::Fragment>> fragments;
   const auto count = *rc::gen::inRange(0, 4);
   for (int i = 0; i < count; ++i) {
@@ -177,6 +182,7 @@ RC_GTEST_PROP(CellRpcCodec, ReadRepliesBringTheRecordsThatWereRead, ()) {
   const ReadReply& got = **answer;
   RC_ASSERT(got.refusal == reply.refusal);
   RC_ASSERT(got.reason == reply.reason);
+  RC_ASSERT(got.throttle == reply.throttle);
   RC_ASSERT(got.behind_ms == reply.behind_ms);
   RC_ASSERT(got.shard_ended == reply.shard_ended);
   RC_ASSERT(got.result.next == reply.result.next);
@@ -200,12 +206,14 @@ RC_GTEST_PROP(CellRpcCodec, LocatesAndClosesComeOutAsTheyWentIn, ()) {
   RC_ASSERT(got->header == locate.header && got->shard == locate.shard);
   RC_ASSERT(got->from == locate.from && got->time == locate.time);
 
-  const LocateReply reply{.refusal = any_refusal(), .position = {any_number()}, .reason = *any_text()};
+  const LocateReply reply{
+      .refusal = any_refusal(), .position = {any_number()}, .reason = *any_text(), .throttle = any_throttle()};
   const auto located = decode_locate_answer(encode_locate_answer(reply));
   RC_ASSERT(located.has_value() && located->has_value());
   RC_ASSERT((*located)->refusal == reply.refusal);
   RC_ASSERT((*located)->position == reply.position);
   RC_ASSERT((*located)->reason == reply.reason);
+  RC_ASSERT((*located)->throttle == reply.throttle);
 
   const ShardCall close{.header = any_header(), .shard = any_shard()};
   const std::string close_body = encode(close);

@@ -9,6 +9,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "durability"))
 
 import history  # noqa: E402
+from harness.sigv4 import Credentials  # noqa: E402
 from harness.wire import ApiError, Wire, blob, wait_active  # noqa: E402
 from load import list_shards, read_everything  # noqa: E402
 
@@ -171,8 +172,8 @@ class Load:
         return count
 
 
-def wait_known(port, stream, seconds=10):
-    wire = Wire(port)
+def wait_known(port, stream, seconds=10, credentials=Credentials()):
+    wire = Wire(port, credentials=credentials)
     until = time.monotonic() + seconds
     while True:
         try:

@@ -33,6 +33,7 @@ struct ServerOptions {
   std::uint64_t seed = 1;
   bool enforce_rates = false;
   std::vector<std::string> settings;  // "name=value"
+  std::uint64_t account_connections_max = 1'000'000;
 };
 
 struct Reply {
@@ -40,6 +41,7 @@ struct Reply {
   std::vector<std::pair<std::string, std::string>> headers;
   std::string raw;
   WireValue body;  // null when it is empty or neither JSON nor CBOR
+  bool ends_connection = false;
 
   [[nodiscard]] bool ok() const { return status == 200; }
   // "Code: message", and nothing for a success.
@@ -70,6 +72,7 @@ class TestServer {
 
  private:
   simulation::Process process_;
+  std::uint64_t account_connections_max_;
   FrontEndSettings settings_;
   FrontEndMetrics metrics_;
   CallRateMetrics call_rate_metrics_;

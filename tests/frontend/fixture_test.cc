@@ -25,7 +25,11 @@ CredentialsPointer credentials() {
 }
 
 Reply to_reply(net::HttpResponse response) {
-  Reply reply{.status = response.status, .headers = {}, .raw = std::move(response.body), .body = {}};
+  Reply reply{.status = response.status,
+              .headers = {},
+              .raw = std::move(response.body),
+              .body = {},
+              .ends_connection = response.ends_connection};
   for (auto& [name, value] : response.headers) reply.headers.emplace_back(name, std::move(value));
   const std::string type = reply.header("Content-Type");
   if (reply.raw.empty()) return reply;
@@ -53,6 +57,7 @@ std::string Reply::header(std::string_view name) const {
 
 TestServer::TestServer(env::Simulation& simulation, simulation::World& world, const ServerOptions& options)
     : process_(simulation, world, options.enforce_rates),
+      account_connections_max_(options.account_connections_max),
       settings_(process_.settings.registry),
       metrics_(process_.metrics_registry),
       call_rate_metrics_(process_.metrics_registry),
@@ -75,6 +80,7 @@ env::Task<Result<void>> TestServer::open() {
                                                   .settings = settings_,
                                                   .quotas = process_.settings.directory,
                                                   .metrics = metrics_,
+                                                  .account_connections_max = account_connections_max_,
                                                   .enforce_rates = process_.settings.cell.enforce_rates.get()});
   std::vector<FrontEnd*> front_ends;
   for (std::uint32_t i = 0; i < simulation::cores; ++i) {

@@ -71,6 +71,24 @@ TEST(Http1Connection, AnswersPipelinedRequestsInOrderOneAtATime) {
   EXPECT_EQ(fixture.handler.running_max, 1U);
 }
 
+TEST(Http1Connection, AHandlerMayEndTheConnectionWithAnAnswer) {
+  HttpFixture fixture;
+  Served served(fixture);
+  const std::string answer = served.exchange(post("/last", "bye") + post("/", "unheard"));
+  EXPECT_THAT(answer, EndsWith("\r\n\r\nbye"));
+  EXPECT_NE(answer.find("Connection: close\r\n"), std::string::npos) << answer;
+  EXPECT_TRUE(served.ended);
+}
+
+TEST(Http1Connection, KeepsWhatItsHandlerLabelsItWith) {
+  HttpFixture fixture;
+  Served served(fixture);
+  EXPECT_THAT(served.exchange(post("/labelled", "")), EndsWith("new"));
+  EXPECT_THAT(served.exchange(post("/labelled", "")), EndsWith("known"));
+  Served other(fixture);
+  EXPECT_THAT(other.exchange(post("/labelled", "")), EndsWith("new"));
+}
+
 TEST(Http1Connection, LargeBodiesArriveWholeAndTheirMemoryGoesBack) {
   HttpFixture fixture;
   for (const std::size_t read_bytes : {std::size_t{1'000}, std::size_t{100'000}, std::size_t{1} << 30U}) {

@@ -184,6 +184,20 @@ TEST(Http2Connection, AHandlerOutlivesItsCancelledStreamAndItsConnection) {
   }
 }
 
+TEST(Http2Connection, AHandlerMayEndTheConnectionWithAnAnswer) {
+  HttpFixture fixture;
+  Http2TestClient client(fixture);
+  const auto waiting = client.request("/wait", "a");
+  const auto last = client.request("/last", "bye");
+  client.exchange();
+  EXPECT_EQ(client.answer(last).body, "bye");
+  EXPECT_TRUE(client.went_away);
+  EXPECT_EQ(client.goaway_code, NGHTTP2_NO_ERROR);
+  fixture.handler.release();
+  client.exchange();
+  EXPECT_EQ(client.answer(waiting).body, "a") << "what is under way is answered";
+}
+
 TEST(Http2Connection, CutsOffAFloodOfResets) {
   HttpFixture fixture({"net.h2_resets_per_interval_max=100"});
   Http2TestClient client(fixture);

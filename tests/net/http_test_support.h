@@ -34,7 +34,11 @@ class EchoHandler final : public HttpHandler {
     if (request.path == "/later") co_await core_.yield();
     HttpResponse response;
     response.headers.emplace_back("x-echo", "yes");
-    if (request.path == "/large") {
+    if (request.path == "/last") response.ends_connection = true;
+    if (request.path == "/labelled") {
+      response.body = *request.connection_label == nullptr ? "new" : "known";
+      *request.connection_label = std::make_shared<int>(1);
+    } else if (request.path == "/large") {
       response.body.assign(3 * mebibyte, 'r');
     } else {
       response.body = as_text(request.body);

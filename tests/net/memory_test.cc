@@ -32,6 +32,27 @@ TEST(MemoryBudget, NeverGivesMoreThanItsMaximum) {
   EXPECT_EQ(level.high_water(), 100);
 }
 
+TEST(MemoryBudget, KeepsAQuarterForWhatIsSmall) {
+  constexpr std::uint64_t small = MemoryBudget::small_bytes;
+  MetricsRegistry registry;
+  MemoryBudget budget(16 * small, registry.gauge("weir_net_test_bytes", "test"));
+  std::vector<MemoryReservation> large(7);
+  std::size_t served = 0;
+  for (MemoryReservation& each : large) served += each.resize(budget, 2 * small) ? 1 : 0;
+  EXPECT_EQ(served, 6U) << "twelve parts of sixteen";
+  EXPECT_FALSE(large[0].resize(budget, 2 * small + 1)) << "nor does one grow beyond";
+  std::vector<MemoryReservation> little(5);
+  served = 0;
+  for (MemoryReservation& each : little) served += each.resize(budget, small) ? 1 : 0;
+  EXPECT_EQ(served, 4U);
+  EXPECT_FALSE(little[0].resize(budget, small + 1));
+  large.clear();
+  little.clear();
+  MemoryReservation alone;
+  EXPECT_TRUE(alone.resize(budget, 10 * small));
+  EXPECT_TRUE(alone.resize(budget, 16 * small)) << "alone it may take all";
+}
+
 TEST(BufferPool, KeepsFreeBuffersUpToItsBoundAndReusesThem) {
   BufferPool pool(64 * kibibyte);
   std::byte* first = nullptr;

@@ -156,6 +156,8 @@ Result<void> FrontEndRole::make_front_ends() {
       .settings = context_.settings.frontend,
       .quotas = context_.settings.directory,
       .metrics = front_end_metrics_,
+      .account_connections_max = context_.settings.frontend.account_connections_max(
+          context_.settings.net.connections_max.get(), context_.runtime.core_count()),
       .enforce_rates = context_.settings.cell.enforce_rates.get(),
   });
   std::vector<frontend::FrontEnd*> all;

@@ -1,0 +1,51 @@
+// How a lane tells what it throttles, and how those far away remember it: a caller that asks again before there is room
+// is refused again, and a tenant far over its limits would fill the way to the lane with what the lane refuses. The
+// lane alone counts; what is remembered here only keeps back what it would refuse.
+//
+// Threading: one core.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "absl/container/flat_hash_map.h"
+#include "base/ids.h"
+#include "base/time.h"
+#include "cell/cell_client.h"
+#include "model/rate_window.h"
+
+namespace weir::cell {
+
+// Of a window that has just refused something. The wait is at least throttle_wait_min, although a busy shard has room
+// for one more record sooner: what frees meanwhile is not lost, but taken by the next request.
+inline constexpr milliseconds throttle_wait_min{10};
+[[nodiscard]] Throttle throttle_of(model::RateWindow& window, MonotonicTime now, const model::RateLimit& limit);
+// Of one that counts calls.
+[[nodiscard]] Throttle throttle_of(model::CallRate& rate, MonotonicTime now);
+
+class ShardThrottles {
+ public:
+  enum class Kind : std::uint8_t { append, read, locate };
+  // Shards and kinds remembered at once. Beyond it, what was throttled is asked for again.
+  static constexpr std::size_t throttles_max = 16'384;
+
+  // What a lane said at `now`. Nothing is remembered when it did not say how long.
+  void note(MonotonicTime now, Kind kind, ShardKey shard, const Throttle& throttle);
+  // Up to how many bytes a record may still be taken; empty when the shard is not known to be throttled.
+  [[nodiscard]] std::optional<std::uint64_t> bytes_left(MonotonicTime now, Kind kind, ShardKey shard) const;
+  // The same for what has no size.
+  [[nodiscard]] bool refuses(MonotonicTime now, Kind kind, ShardKey shard) const {
+    return bytes_left(now, kind, shard).has_value();
+  }
+  [[nodiscard]] std::size_t size() const noexcept { return throttled_.size(); }
+
+ private:
+  struct Entry {
+    MonotonicTime until;
+    std::uint64_t bytes_left = 0;
+  };
+  absl::flat_hash_map<std::pair<ShardKey, Kind>, Entry> throttled_;
+  MonotonicTime swept_{};
+};
+
+}  // namespace weir::cell

@@ -1,0 +1,228 @@
+"""One tenant at ten times its limits takes nothing from the others.
+
+The flood has a rate of its own, ten times what the limits admit, and not what the machine takes: what is measured is
+whether the fleet keeps one tenant from another, and not how it shares two cores with the program that floods it.
+"""
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import pytest
+from cluster import wait_for
+from drill import FRONT_ENDS, PATIENCE
+from fleet_load import wait_known
+from harness import sigv4
+from harness.wire import ApiError, Wire, blob, wait_active
+
+TIMES = 10
+OTHERS_ERRORS = 0.001
+OTHERS_P99 = 1.2
+FLOOD_PY = Path(__file__).resolve().parent / "flood.py"
+
+GOOD = sigv4.Credentials("test", "test")
+POISON = sigv4.Credentials("AKIAPOISON", "poison")
+CREDENTIALS = """
+[[credential]]
+access_key_id = "test"
+secret_access_key = "test"
+account = "000000000000"
+
+[[credential]]
+access_key_id = "AKIAPOISON"
+secret_access_key = "poison"
+account = "666666666666"
+"""
+
+
+@pytest.fixture
+def two_tenants(cluster):
+    """The front ends know a second account besides that of all other drills."""
+    for index in range(FRONT_ENDS):
+        file = cluster.folder / f"frontend-{index}" / "credentials.toml"
+        file.touch(mode=0o600)
+        file.write_text(CREDENTIALS)
+
+    def known(port):
+        wire = Wire(port, credentials=POISON)
+        try:
+            wire.call("ListShards", StreamName="none")
+        except ApiError as error:
+            return error.code == "ResourceNotFoundException"
+        finally:
+            wire.close()
+    for index in range(FRONT_ENDS):
+        wait_for("the second tenant's key", lambda i=index: known(cluster.front_end_port(i)))
+
+
+def patiently(wire, operation, **parameters):
+    while True:
+        try:
+            return wire.call(operation, **parameters)
+        except ApiError as error:
+            if error.code not in ("LimitExceededException", "ResourceInUseException"):
+                raise
+
+
+class Stream:
+    """A stream of a tenant, deleted at the end."""
+
+    def __init__(self, cluster, credentials, name, shards):
+        self.name = name
+        self.wire = Wire(cluster.front_end_port(0), credentials=credentials)
+        patiently(self.wire, "CreateStream", StreamName=name, ShardCount=shards)
+        wait_active(self.wire, name)
+        self.shards = [shard["ShardId"] for shard in self.wire.call("ListShards", StreamName=name)["Shards"]]
+        self.ranges = [shard["HashKeyRange"]["StartingHashKey"]
+                       for shard in self.wire.call("ListShards", StreamName=name)["Shards"]]
+        for index in range(1, FRONT_ENDS):
+            wait_known(cluster.front_end_port(index), name, credentials=credentials)
+
+    def iterator(self, shard, kind="TRIM_HORIZON"):
+        return self.wire.call("GetShardIterator", StreamName=self.name, ShardId=shard, ShardIteratorType=kind)["ShardIterator"]
+
+    def close(self):
+        patiently(self.wire, "DeleteStream", StreamName=self.name)
+        self.wire.close()
+
+
+def put(stream, shard, data_bytes):
+    return {"StreamName": stream.name, "PartitionKey": "k", "ExplicitHashKey": stream.ranges[shard], "Data": blob(b"x" * data_bytes)}
+
+
+def put_many(stream, shard, records, data_bytes):
+    one = put(stream, shard, data_bytes)
+    one.pop("StreamName")
+    return {"StreamName": stream.name, "Records": [one] * records}
+
+
+def mix(operation, bodies, per_second, connections, name=None):
+    return {"name": name or operation, "operation": operation, "bodies": bodies, "per_second": per_second,
+            "connections": connections}
+
+
+def normal_load(stream):
+    """Of the tenant who keeps to its limits: a few hundred records a second, and readers."""
+    every = range(len(stream.shards))
+    return [mix("PutRecord", [put(stream, shard, 500) for shard in every], 120, 12),
+            mix("PutRecords", [put_many(stream, shard, 10, 500) for shard in every], 12, 6),
+            mix("GetRecords", [{"ShardIterator": stream.iterator(shard, "LATEST"), "Limit": 100} for shard in stream.shards], 8, 4),
+            mix("DescribeStreamSummary", [{"StreamName": stream.name}], 4, 2)]
+
+
+def flood_of(stream):
+    """Ten times what the stream's shards and the account's calls may do, each limit by itself."""
+    every = range(len(stream.shards))
+    shards = len(stream.shards)
+    return [mix("PutRecords", [put_many(stream, shard, 100, 20) for shard in every], shards * 1_000 * TIMES / 100, 24, "records"),
+            mix("PutRecords", [put_many(stream, shard, 10, 100_000) for shard in every], shards * 1.05 * TIMES, 12, "bytes"),
+            mix("PutRecord", [put(stream, shard, 200) for shard in every], 300, 24, "single records"),
+            mix("GetRecords", [{"ShardIterator": stream.iterator(shard)} for shard in stream.shards], shards * 5 * TIMES, 24),
+            mix("GetShardIterator", [{"StreamName": stream.name, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"}
+                                     for shard in stream.shards], shards * 5 * TIMES, 12),
+            mix("ListStreams", [{}], 5 * TIMES, 12),
+            mix("DescribeStreamSummary", [{"StreamName": stream.name}], 20 * TIMES, 12),
+            mix("CreateStream", [{"StreamName": stream.name, "ShardCount": 1}], 5 * TIMES, 6)]
+
+
+def cpu_seconds(cluster, prefix):
+    """Of all running processes whose names begin so."""
+    total = 0
+    for file in cluster.pids.iterdir():
+        if file.name.startswith(prefix) and cluster.is_running(file.name):
+            words = Path(f"/proc/{cluster.pid(file.name)}/stat").read_text().rsplit(")", 1)[1].split()
+            total += int(words[11]) + int(words[12])
+    return total / os.sysconf("SC_CLK_TCK")
+
+
+class Watch:
+    """The processor time that front ends and nodes use meanwhile, in cores."""
+
+    def __init__(self, cluster):
+        self.cluster, self.began = cluster, time.monotonic()
+        self.before = [cpu_seconds(cluster, prefix) for prefix in ("frontend-", "node-")]
+
+    def cores(self):
+        took = time.monotonic() - self.began
+        after = [cpu_seconds(self.cluster, prefix) for prefix in ("frontend-", "node-")]
+        return " and ".join(f"{(later - earlier) / took:.2f}" for earlier, later in zip(self.before, after))
+
+
+class Tenant:
+    """The load of one tenant, under way."""
+
+    def __init__(self, cluster, credentials, mixes, seconds):
+        self.plan = tempfile.NamedTemporaryFile("w", suffix=".json")
+        json.dump({"seconds": seconds, "ports": [cluster.front_end_port(index) for index in range(FRONT_ENDS)],
+                   "key": [credentials.access_key_id, credentials.secret], "mixes": mixes}, self.plan)
+        self.plan.flush()
+        self.process = subprocess.Popen([sys.executable, FLOOD_PY, self.plan.name], stdout=subprocess.PIPE, text=True)
+
+    def result(self):
+        out, _ = self.process.communicate(timeout=180)
+        self.plan.close()
+        assert self.process.returncode == 0
+        return json.loads(out)
+
+
+def percentile(latencies, share):
+    latencies = sorted(latencies)
+    return latencies[min(len(latencies) - 1, math.ceil(share * len(latencies)) - 1)]
+
+
+def errors_of(result):
+    """Share of what failed, of all; a record that PutRecords did not take is a failure."""
+    answers = sum(count for each in result.values() for count in each["answers"].values())
+    failed = sum(count for each in result.values() for code, count in each["answers"].items() if code)
+    return (failed + sum(each["failed_records"] for each in result.values())) / answers
+
+
+def put_latencies(result):
+    return result["PutRecord"]["latencies"] + result["PutRecords"]["latencies"]
+
+
+@pytest.mark.drill("poison-tenant")
+def test_a_poison_tenant_throttles_nobody_else(cluster, two_tenants, figures, full_length):
+    seconds = 60 if full_length else 20
+    mine = Stream(cluster, GOOD, "keeps-to-its-limits", 4)
+    others = [Stream(cluster, POISON, f"poison-{number}", 1) for number in range(2)]  # one in each cell
+    try:
+        Tenant(cluster, GOOD, normal_load(mine), 3).result()  # connections, caches, first segments
+        watch = Watch(cluster)
+        alone = Tenant(cluster, GOOD, normal_load(mine), seconds).result()
+        cores_alone = watch.cores()
+        floods = [Tenant(cluster, POISON, flood_of(stream), seconds + 4) for stream in others]
+        Tenant(cluster, GOOD, normal_load(mine), 1).result()
+        watch = Watch(cluster)
+        beside = Tenant(cluster, GOOD, normal_load(mine), seconds).result()
+        cores_beside = watch.cores()
+        flooded = [flood.result() for flood in floods]
+    finally:
+        for stream in [mine, *others]:
+            stream.close()
+
+    for name in flooded[0]:
+        answers = {}
+        for result in flooded:
+            for code, count in result[name]["answers"].items():
+                answers[code or "admitted"] = answers.get(code or "admitted", 0) + count
+        late = sum(result[name]["late"] for result in flooded)
+        figures.add(f"the flood's {name}", ", ".join(f"{count} {code}" for code, count in sorted(answers.items())),
+                    f"{late} not sent in time" if late else "")
+    for name in alone:
+        figures.add(f"the other's {name}, p50 / p99", " beside ".join(
+            f"{percentile(result[name]['latencies'], 0.5):.1f} / {percentile(result[name]['latencies'], 0.99):.1f} ms"
+            for result in (alone, beside)))
+    figures.add("cores of front ends and nodes, alone", cores_alone)
+    figures.add("cores of front ends and nodes, beside the flood", cores_beside)
+    before, after = percentile(put_latencies(alone), 0.99), percentile(put_latencies(beside), 0.99)
+    figures.add("the other's errors", f"{errors_of(beside):.4%}", f"{OTHERS_ERRORS:.1%}")
+    figures.add("  of which", {code: count for each in beside.values() for code, count in each["answers"].items() if code})
+    figures.add("the other's p99 of puts, alone and beside the flood", f"{before:.1f} and {after:.1f} ms",
+                f"{before * OTHERS_P99:.1f} ms")
+    assert errors_of(beside) < OTHERS_ERRORS
+    assert after <= before * OTHERS_P99 * PATIENCE
