@@ -1,0 +1,82 @@
+// What a front end does with what a lane throttled.
+#include "tests/cell/scripted_nodes.h"
+
+namespace weir::cell {
+namespace {
+
+using namespace scripted;
+
+// Answers as a lane whose shard `throttled` is over its rate.
+Response throttle(const Received& request, ShardKey throttled, Throttle told) {
+  const auto call = decode_append_call(as_bytes(request.body));
+  WEIR_ASSERT(call.has_value());
+  std::vector<AppendReply> replies;
+  for (const AppendRequest& append : call->requests) {
+    if (append.fragment.shard() == throttled) {
+      replies.push_back({.refusal = Refusal::throttled, .reason = "over", .throttle = told});
+    } else {
+      replies.push_back({.first_index = {7}, .accepted = append.fragment.record_count()});
+    }
+  }
+  return ok(encode_append_answer(replies));
+}
+
+TEST(RemoteCell, WhatALaneThrottlesIsNotSentAgainBeforeItsTime) {
+  FrontEnd front_end;
+  const ShardKey other_shard{first_shard.stream, ShardIndex{first_shard.shard.value + 1}};
+  front_end.nodes.serve = [](env::Core&, Received request) -> env::Task<Response> {
+    co_return throttle(request, first_shard, {.wait = milliseconds(50), .bytes_left = 30});
+  };
+  run(front_end, [&](env::Core& core) -> env::Task<void> {
+    co_await front_end.cell->apply(map_of(1, {{0, owner("10.0.0.1", 5)}}));
+    std::vector<Received>& received = front_end.nodes.received;
+    EXPECT_EQ((co_await put(core, *front_end.cell, 0, 40)).refusal, Refusal::throttled);
+    EXPECT_EQ((co_await put(core, *front_end.cell, 0, 40)).refusal, Refusal::throttled);
+    EXPECT_EQ(received.size(), 1U);
+    EXPECT_EQ(front_end.metrics.throttled_early.value(), 1U);
+
+    // Other shards go on, also in the same call; every request has its own reply.
+    std::vector<AppendRequest> mixed;
+    mixed.push_back({.fragment = make_fragment(first_shard, "x", 1, 40)});
+    mixed.push_back({.fragment = make_fragment(other_shard, "x", 2, 40)});
+    mixed.push_back({.fragment = make_fragment(first_shard, "x", 1, 40)});
+    const auto replies = co_await front_end.cell->append(core, LaneId{0}, std::move(mixed));
+    EXPECT_EQ(replies.size(), 3U);
+    EXPECT_EQ(replies[0].refusal, Refusal::throttled);
+    EXPECT_EQ(replies[1].accepted, 2U);
+    EXPECT_EQ(replies[2].refusal, Refusal::throttled);
+    EXPECT_EQ(decode_append_call(as_bytes(received.back().body))->requests.size(), 1U);
+
+    EXPECT_EQ((co_await put(core, *front_end.cell, 0, 30)).reason, "over") << "what may fit is for the lane to say";
+    EXPECT_EQ(received.size(), 3U);
+    co_await core.sleep_for(milliseconds(50));
+    EXPECT_EQ((co_await put(core, *front_end.cell, 0, 40)).reason, "over");
+    EXPECT_EQ(received.size(), 4U);
+  });
+}
+
+TEST(RemoteCell, ThrottledReadsAndIteratorsAreNotSentAgainBeforeTheirTime) {
+  FrontEnd front_end;
+  front_end.nodes.serve = [](env::Core&, Received request) -> env::Task<Response> {
+    const Throttle told{.wait = milliseconds(50)};
+    co_return ok(request.path == read_path ? encode_read_answer({.refusal = Refusal::throttled, .throttle = told})
+                                           : encode_locate_answer({.refusal = Refusal::throttled, .throttle = told}));
+  };
+  run(front_end, [&](env::Core& core) -> env::Task<void> {
+    co_await front_end.cell->apply(map_of(1, {{0, owner("10.0.0.1", 5)}}));
+    for (std::size_t round = 1; round <= 2; ++round) {
+      for (int i = 0; i < 3; ++i) {
+        const ReadReply read =
+            co_await front_end.cell->read(core, LaneId{0}, {.shard = first_shard, .records_max = 1, .bytes_max = 1});
+        EXPECT_EQ(read.refusal, Refusal::throttled);
+        const LocateReply found = co_await front_end.cell->locate(core, LaneId{0}, first_shard, StartFrom::latest, {});
+        EXPECT_EQ(found.refusal, Refusal::throttled);
+      }
+      EXPECT_EQ(front_end.nodes.received.size(), 2 * round);
+      co_await core.sleep_for(milliseconds(60));
+    }
+  });
+}
+
+}  // namespace
+}  // namespace weir::cell
