@@ -27,26 +27,13 @@ FLOOD_PY = Path(__file__).resolve().parent / "flood.py"
 
 GOOD = sigv4.Credentials("test", "test")
 POISON = sigv4.Credentials("AKIAPOISON", "poison")
-CREDENTIALS = """
-[[credential]]
-access_key_id = "test"
-secret_access_key = "test"
-account = "000000000000"
-
-[[credential]]
-access_key_id = "AKIAPOISON"
-secret_access_key = "poison"
-account = "666666666666"
-"""
+POISON_ACCOUNT = "666666666666"
 
 
 @pytest.fixture
 def two_tenants(cluster):
-    """The front ends know a second account besides that of all other drills."""
-    for index in range(FRONT_ENDS):
-        file = cluster.folder / f"frontend-{index}" / "credentials.toml"
-        file.touch(mode=0o600)
-        file.write_text(CREDENTIALS)
+    """A second account besides that of all other drills, known to every front end."""
+    cluster.put_credential(POISON.access_key_id, POISON_ACCOUNT, POISON.secret)
 
     def known(port):
         wire = Wire(port, credentials=POISON)
@@ -58,6 +45,8 @@ def two_tenants(cluster):
             wire.close()
     for index in range(FRONT_ENDS):
         wait_for("the second tenant's key", lambda i=index: known(cluster.front_end_port(i)))
+    yield
+    cluster.must_admin("remove-credential", POISON.access_key_id)
 
 
 def patiently(wire, operation, **parameters):
