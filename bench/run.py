@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import statistics
 import sys
 import tempfile
@@ -247,6 +248,7 @@ def parse():
 
 def main():
     options = parse()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is stopped, as after Ctrl-C
     base = options.folder or ROOT / "build"
     base.mkdir(parents=True, exist_ok=True)
     free_gb = shutil.disk_usage(base).free / 2**30
