@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "cli/commands.h"
+#include "frontend/authentication/secret_keys.h"
 #include "net/tls.h"
 
 namespace weir::cli {
@@ -71,6 +72,15 @@ TEST_F(CertificateCommand, AnAuthorityIsNeverOverwritten) {
   EXPECT_EQ(certificate_authority({.directory = path("ca")}), exit_failed) << "its certificate may still be in use";
   EXPECT_EQ(issue_certificate({.authority_directory = path("ca"), .directory = path("ca"), .name = "node"}),
             exit_failed);
+}
+
+TEST_F(CertificateCommand, ASecretsKeyIsForItsOwnerAloneAndNeverOverwritten) {
+  EXPECT_EQ(secrets_key({.file = path("secrets-key")}), exit_done);
+  const std::string key = read("secrets-key");
+  EXPECT_EQ(mode("secrets-key"), 0600U);
+  EXPECT_TRUE(frontend::SecretKeys::parse(key, "secrets-key").has_value());
+  EXPECT_EQ(secrets_key({.file = path("secrets-key")}), exit_failed);
+  EXPECT_EQ(read("secrets-key"), key);
 }
 
 TEST_F(CertificateCommand, WithoutASubcommandMakesASelfSignedOne) {
