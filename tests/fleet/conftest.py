@@ -33,6 +33,7 @@ def name_of(item):
 
 
 def pytest_collection_modifyitems(config, items):
+    items.sort(key=lambda item: "no_shared_cluster" in item.fixturenames)  # so that the shared one is made once
     wanted = config.getoption("--drill")
     if not wanted:
         return

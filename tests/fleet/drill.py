@@ -18,6 +18,7 @@ BASE_PORT = 13500
 FRONT_ENDS = 3
 CELLS = 2
 NODES = 2
+LANES = 4  # of each cell
 # The machine may be busy: a time fails a drill only past so many times its bound.
 PATIENCE = 3
 
@@ -35,6 +36,7 @@ class Keeper:
             self.cluster = Cluster(tempfile.mkdtemp(prefix="weir-fleet-"), BASE_PORT)
             try:
                 self.cluster.up(cells=CELLS, nodes=NODES, front_ends=FRONT_ENDS)
+                settle(self.cluster)
             except BaseException:
                 self.end()
                 raise
@@ -66,11 +68,14 @@ def need(*programs):
             pytest.skip(f"{program} is not installed")
 
 
-def settle(cluster, cells=CELLS, nodes=NODES):
-    """Every node is back, and every lane has an owner again."""
+def settle(cluster, cells=CELLS, nodes=NODES, lanes=LANES):
+    """Every node is back, every lane has an owner, and none is about to move."""
     def whole():
-        return [node["state"] for node in cluster.status().get("nodes", [])] == ["alive"] * cells * nodes
-    wait_for("all nodes to be back", whole)
+        found = cluster.status().get("nodes", [])
+        held = [len(node["holds"]) for node in found]
+        return ([node["state"] for node in found] == ["alive"] * cells * nodes and sum(held) == cells * lanes and
+                max(held) - min(held) <= 1 and all(node["holds"] == node["shall_hold"] for node in found))
+    wait_for("all nodes to be back with their lanes", whole)
 
 
 class Figures:

@@ -5,8 +5,8 @@ import time
 import pytest
 from cluster import Cluster, wait_for
 from drill import keep_logs, need
-from fleet_load import Load
-from harness.wire import ApiError, Wire
+from fleet_load import Load, PatientWire
+from harness.wire import wait_active
 from measure import resident_bytes
 
 DIRECTORIES, FRONT_ENDS, CELLS = 2, 3, 2
@@ -17,25 +17,11 @@ ALL_READY_S, EMPTY_DISK_S, SAVED_MAP_S = 5.0, 1.0, 0.3
 
 def create_streams(port, names, shards):
     """Five CreateStream a second are allowed, and five streams may be in the making at once."""
-    wire = Wire(port, timeout_s=60)
+    wire = PatientWire(port, timeout_s=60)
     for name in names:
-        while True:
-            try:
-                wire.call("CreateStream", StreamName=name, ShardCount=shards)
-                break
-            except ApiError as error:
-                if error.code != "LimitExceededException":
-                    raise
-                time.sleep(0.05)
+        wire.call("CreateStream", StreamName=name, ShardCount=shards)
     for name in names:
-        def active(stream=name):
-            try:
-                return wire.call("DescribeStreamSummary", StreamName=stream)["StreamDescriptionSummary"]["StreamStatus"] == "ACTIVE"
-            except ApiError as error:
-                if error.code != "LimitExceededException":
-                    raise
-                return False
-        wait_for(f"stream {name}", active)
+        wait_active(wire, name)
     wire.close()
 
 

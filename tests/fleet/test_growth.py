@@ -52,11 +52,11 @@ def known_followers(cluster):
 def test_growing_the_fleet_of_front_ends_costs_none_of_them_a_thread(cluster, load, figures):
     for index in range(FEW, FRONT_ENDS):
         cluster.stop(f"frontend-{index}")
-    time.sleep(10)  # the load has been everywhere, and caches are as full as it makes them
+    time.sleep(7)  # the load has been everywhere, and caches are as full as it makes them
     first = cluster.pid("frontend-0")
     before, memory_before = threads_and_descriptors(first), resident_bytes(first)
     cost = DirectoryCost(cluster)
-    time.sleep(10)
+    time.sleep(7)
     few_cpu, few_polls = cost.end()
     more = range(FEW, MANY)
     for index in more:
@@ -76,7 +76,7 @@ def test_growing_the_fleet_of_front_ends_costs_none_of_them_a_thread(cluster, lo
         assert not waiting, f"not known: {sorted(waiting)}"
         time.sleep(2)
         cost = DirectoryCost(cluster)
-        time.sleep(10)
+        time.sleep(7)
         many_cpu, many_polls = cost.end()
         after, memory_after = threads_and_descriptors(first), resident_bytes(first)
     finally:

@@ -93,8 +93,8 @@ def test_a_front_end_that_has_reached_its_limit_of_descriptors_keeps_serving_who
     _, used = threads_and_descriptors(pid)
     soft, hard = resource.prlimit(pid, resource.RLIMIT_NOFILE)
     resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + 4, hard))
-    tried, answered = 24, 0
-    wires = [Wire(port, timeout_s=1) for _ in range(tried)]
+    tried, answered = 12, 0
+    wires = [Wire(port, timeout_s=0.5) for _ in range(tried)]
     try:
         for wire in wires:
             try:
