@@ -14,7 +14,7 @@ sys.path.insert(0, str(ROOT / "scripts" / "cluster"))
 from cluster import Cluster, wait_for  # noqa: E402
 
 LOGS = ROOT / "build" / "test-logs" / "drills"
-BASE_PORT = 13500
+BASE_PORT = int(os.environ.get("WEIR_FLEET_PORT", "13500"))  # the first of 300
 FRONT_ENDS = 3
 CELLS = 2
 NODES = 2

@@ -4,14 +4,13 @@ import time
 
 import pytest
 from cluster import Cluster, wait_for
-from drill import keep_logs, need
+from drill import BASE_PORT, keep_logs, need
 from fleet_load import Load, PatientWire
 from harness.wire import wait_active
 from measure import resident_bytes
 
 DIRECTORIES, FRONT_ENDS, CELLS = 2, 3, 2
 STREAMS, SHARDS_OF_EACH = 20, 1000
-BASE_PORT = 13500
 ALL_READY_S, EMPTY_DISK_S, SAVED_MAP_S = 5.0, 1.0, 0.3
 
 

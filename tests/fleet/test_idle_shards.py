@@ -6,13 +6,12 @@ import time
 
 import pytest
 from cluster import Cluster, wait_for
-from drill import keep_logs, need
+from drill import BASE_PORT, keep_logs, need
 from fleet_load import Load
 from lossy_proxy import LossyProxy
 from measure import cpu_seconds, resident_bytes
 from test_cold_start import create_streams
 
-BASE_PORT = 13500
 NODES, FRONT_ENDS = 3, 2
 STREAMS, SHARDS_OF_EACH = 40, 5000
 LOSS_S = 40
