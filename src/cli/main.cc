@@ -33,7 +33,7 @@ void add_serve(CLI::App& app, ServeOptions& options, int& exit_code) {
   command->add_option_function<std::string>(
       "--tls-port",
       [&set](const std::string& value) {
-        set.push_back("server.tls_enabled=true");
+        set.emplace_back("server.tls_enabled=true");
         set.push_back("server.tls_port=" + value);
       },
       "Serve TLS too, on this port (setting server.tls_port)");
@@ -42,7 +42,7 @@ void add_serve(CLI::App& app, ServeOptions& options, int& exit_code) {
   add_setting_option(*command, set, "--admin-port", "server.admin_port", "Port of /metrics, /livez, /readyz");
   add_setting_option(*command, set, "--credentials", "server.credentials_file", "TOML file of credentials, mode 0600");
   command->add_flag_callback(
-      "--accept-any-credentials", [&set] { set.push_back("server.accept_any_credentials=true"); },
+      "--accept-any-credentials", [&set] { set.emplace_back("server.accept_any_credentials=true"); },
       "Check no signature; loopback only");
   command
       ->add_option_function<std::vector<std::string>>(

@@ -46,6 +46,7 @@ env::Task<Result<std::unique_ptr<Server>>> Server::start(env::Runtime& runtime, 
     co_await server->stop();
     co_return std::unexpected(std::move(started.error()));
   }
+  // NOLINTNEXTLINE(cppcoreguidelines-avoid-capturing-lambda-coroutines): health_ keeps it longer than it looks.
   server->health_.set_look([cell = server->cell_.get()]() -> env::Task<frontend::Readiness> {
     co_return readiness_of_server(co_await cell->reports());
   });
@@ -126,6 +127,7 @@ env::Task<Result<void>> Server::open_admin_port() {
 
 env::Task<Result<void>> Server::open_ports() {
   std::vector<net::ServingCore> serving;
+  serving.reserve(front_ends_.size());
   for (const auto& front_end : front_ends_) serving.push_back({.core = front_end->core(), .handler = *front_end});
   auto plain = co_await net::HttpServer::start(
       core_, serving, http_, {.endpoint = endpoint_of(settings_.server.address, settings_.server.port)});

@@ -52,6 +52,7 @@ Result<void> apply_log_level(const std::string& name) {
 Result<void> load_settings(SettingsRegistry& registry, const ServeOptions& options) {
   Result<void> outcome = env::no_more_threads();  // what it stays when the loop cannot begin
   const auto runtime = env::make_real_runtime({.cores = 1, .blocking_threads = 1});
+  // NOLINTNEXTLINE(cppcoreguidelines-avoid-capturing-lambda-coroutines): it lives until run() has returned.
   const auto read = [&]() -> env::Task<int> {
     outcome = co_await read_settings(runtime->core(0), registry, options);
     co_return exit_done;

@@ -172,6 +172,7 @@ Result<void> FrontEndRole::make_front_ends() {
 
 env::Task<Result<void>> FrontEndRole::open_ports() {
   std::vector<net::ServingCore> serving;
+  serving.reserve(front_ends_.size());
   for (const auto& front_end : front_ends_) serving.push_back({.core = front_end->core(), .handler = *front_end});
   const ServerSettings& settings = context_.settings.server;
   auto port = co_await net::HttpServer::start(
