@@ -24,6 +24,12 @@ run: build ## Install what is missing, build, and serve (ARGS="--port 4568" goes
 build: install ## The optimised binary, build/release/weir
 	@scripts/build.sh release
 
+.PHONY: package
+package: build ## A Debian package, build/package/weir_*.deb
+	@cpack --config build/release/CPackConfig.cmake -B build/package >/dev/null
+	@rm -rf build/package/_CPack_Packages
+	@ls build/package/weir_*.deb
+
 .PHONY: debug
 debug: install-test ## Everything with assertions, in build/debug
 	@scripts/build.sh debug

@@ -21,7 +21,7 @@ TEST_PROGRAM_TIMEOUT_S = 900
 PYTHON_SUITE_TIMEOUT_S = 1500
 
 # The fuzz targets are part of the asan build: one build serves both.
-ALL = ["checks", "conformance", "kill", "fleet", "asan", "fuzz", "tsan"]
+ALL = ["checks", "conformance", "package", "kill", "fleet", "asan", "fuzz", "tsan"]
 
 SANITIZER_ENVIRONMENT = {
     "ASAN_OPTIONS": "detect_stack_use_after_return=1:strict_string_checks=1:check_initialization_order=1:"
@@ -254,6 +254,7 @@ def run_suite(suite, options):
         "lint": lint_suite,
         "checks": lambda: pytest_suite("checks", "tests/checks", needs_binary=True),
         "conformance": lambda: pytest_suite("conformance", "tests/conformance", needs_binary=True),
+        "package": lambda: pytest_suite("package", "tests/packaging", needs_binary=True),
         "kill": lambda: kill_suite(options.cycles),
         "fleet": lambda: pytest_suite("fleet", "tests/fleet", needs_binary=True),
         "unit": lambda: unit_suite("debug"),

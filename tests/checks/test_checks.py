@@ -4,12 +4,13 @@ import pytest
 import banned
 import generated
 import layers
+import log_lines
 import sizes
 import tree
 import words
 
 
-@pytest.mark.parametrize("check", [layers, banned, sizes, words], ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", [layers, banned, sizes, words, log_lines], ids=lambda check: check.__name__)
 def test_the_tree_passes(check):
     found = check.violations()
     assert not found, "\n".join(found)
@@ -125,3 +126,14 @@ def test_comments_and_strings_are_removed_with_lines_kept():
     assert code.count("\n") == text.count("\n")
     assert all(word not in code for word in "xycdefg")
     assert "h" in code and "i" in code
+
+
+def test_log_lines_finds_a_line_that_nobody_explains():
+    text = '''
+      log_warning("node", "nobody explains "
+                  "this", {{"lane", 3}});
+      log_error(name, "this one is explained", {{"error", what()}});
+      log_info("node", "this needs nobody");
+    '''
+    found = list(log_lines.problems_of("src/x.cc", text, "| error `this one is explained` | look |"))
+    assert len(found) == 1 and "nobody explains this" in found[0] and "src/x.cc:2" in found[0]
