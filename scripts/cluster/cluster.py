@@ -243,7 +243,7 @@ class Cluster:
         if engine == "rados":
             with open(self.folder / "ceph.log", "ab") as out:
                 ceph = subprocess.Popen([HERE / "ceph.sh", "start", self.folder / "ceph"], stdout=out, stderr=out,
-                                        env={**os.environ, "OSD_SIZE": str(2 << 30)}, start_new_session=True)
+                                        env={**os.environ, "OSD_SIZE": str(8 << 30)}, start_new_session=True)
         else:
             nodes = 1
         self.start_etcd()
