@@ -124,11 +124,14 @@ class Cluster:
             self.wait_gone(name)
 
     def certificate(self, name):
+        """Makes the certificate of a process; its name says which role it has."""
+        role = {"node": "cell", "directory": "directory", "operator": "operator"}.get(name.split("-")[0], "frontend")
         if not (self.certificates / "authority.pem").exists():
             self.certificates.mkdir(parents=True, exist_ok=True)
             subprocess.run([WEIR, "cert", "authority", "--out", self.certificates], check=True, stdout=subprocess.DEVNULL)
         if not (self.certificates / f"{name}.pem").exists():
             subprocess.run([WEIR, "cert", "issue", "--authority", self.certificates, "--out", self.certificates, "--name", name,
+                            "--role", role,
                             "--address", "127.0.0.1"], check=True, stdout=subprocess.DEVNULL)
 
     def weir(self, role, name, admin_port, settings):
@@ -211,7 +214,7 @@ class Cluster:
     def status(self):
         """What `weir admin status` shows, as the leader knows it; empty while no directory answers."""
         try:
-            return json.loads(self.admin("status").stdout)
+            return json.loads(self.admin("status", "--json").stdout)
         except ValueError:
             return {}
 

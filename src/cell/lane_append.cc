@@ -62,6 +62,7 @@ bool Lane::admit(std::vector<AppendRequest>& requests, std::vector<AppendReply>&
     }
     if (reply.accepted < asked) metrics_.count_append_refusal(Refusal::throttled);
     if (batch == nullptr) batch = &batches_.batch_for(stored_bytes);
+    metrics_.append_bytes.add(request.fragment.bytes().size());
     batches_.add(*batch, std::move(request.fragment));
   }
   if (batch == nullptr) return false;

@@ -36,6 +36,7 @@ CellMetrics::CellMetrics(MetricsRegistry& registry, std::uint32_t lanes_count)
     : batch_calls(registry.histogram("weir_cell_batch_calls", "Append calls that share one batch.", 1)),
       commits_failed(registry.counter("weir_cell_commits_failed_total",
                                       "Batches whose write failed; the lane recovers after each.")),
+      append_bytes(registry.counter("weir_cell_append_bytes_total", "Stored bytes of fragments that were accepted.")),
       append_throttled(registry.counter(refused_name, refused_help, {{"reason", "throttled"}})),
       append_shard_closed(registry.counter(refused_name, refused_help, {{"reason", "shard_closed"}})),
       append_not_mine(registry.counter(refused_name, refused_help, {{"reason", "not_mine"}})),

@@ -33,6 +33,7 @@ struct CellMetrics {
   Histogram& batch_calls;
   Counter& commits_failed;
 
+  Counter& append_bytes;
   Counter& append_throttled;
   Counter& append_shard_closed;
   Counter& append_not_mine;

@@ -76,7 +76,23 @@ env::Task<void> NodeAgent::beat_regularly() {
   }
 }
 
+std::uint64_t NodeAgent::bytes_per_second(std::uint64_t accepted_bytes) {
+  const MonotonicTime now = core_.now();
+  accepted_.emplace_back(now, accepted_bytes);
+  while (accepted_.size() > 2 && now - accepted_.front().first > options_.rate_window) accepted_.pop_front();
+  const std::int64_t ms = (now - accepted_.front().first) / milliseconds(1);
+  if (ms <= 0) return 0;
+  return (accepted_bytes - accepted_.front().second) * 1'000 / static_cast<std::uint64_t>(ms);
+}
+
 env::Task<bool> NodeAgent::beat_once() {
+  directory::LaneSet not_writing;
+  LaneTrouble trouble = LaneTrouble::none;
+  for (const LaneReport& report : co_await cell_->reports()) {
+    if (report.trouble == LaneTrouble::none) continue;
+    if (not_writing.none()) trouble = report.trouble;
+    not_writing.set(directory::lane_within_cell(report.lane));
+  }
   const NodeStatus status = cell_->status();
   const directory::NodeBeat beat{.node = options_.node,
                                  .cell = options_.cell,
@@ -85,9 +101,11 @@ env::Task<bool> NodeAgent::beat_once() {
                                  .boot = boot_,
                                  .held = directory::LaneSet(status.lanes_held | status.lanes_changing),
                                  .shards = status.shards,
-                                 .bytes_per_second = 0,
+                                 .bytes_per_second = bytes_per_second(status.accepted_bytes),
                                  .stored_bytes = status.stored_bytes,
-                                 .map_version = status.map_version};
+                                 .map_version = status.map_version,
+                                 .not_writing = not_writing,
+                                 .trouble = static_cast<std::uint32_t>(trouble)};
   auto reply = co_await ask_leader(directory::beat_path, directory::encode(beat), options_.timeout);
   if (stopping_) co_return true;
   if (!reply || reply->outcome == FleetOutcome::refused) {

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <string>
@@ -31,6 +32,7 @@ struct NodeAgentOptions {
   Duration retry_interval = milliseconds(250);  // after a beat that got no answer ...
   Duration hurry_for = seconds(3);              // ... while the last answer is not older than this
   Duration claim_timeout = seconds(3);
+  Duration rate_window = seconds(10);  // over which bytes per second are measured
 };
 
 // POSTs `body` to `path` of a directory and returns the body of its answer; any error, or a status other than 200, is
@@ -64,6 +66,8 @@ class NodeAgent {
   // Asks whom it takes for the leader, and follows one hint where the leader is.
   [[nodiscard]] env::Task<Result<directory::FleetReply>> ask_leader(std::string_view path, std::string body,
                                                                     Duration timeout);
+  // Of what the lanes have accepted lately.
+  [[nodiscard]] std::uint64_t bytes_per_second(std::uint64_t accepted_bytes);
   void obey(const directory::LaneSet& lanes);
   [[nodiscard]] env::Task<void> take(LaneId lane);
   [[nodiscard]] env::Task<void> give_up(LaneId lane);
@@ -78,6 +82,7 @@ class NodeAgent {
   std::size_t next_directory_ = 0;
   directory::LaneSet changing_;  // being taken or given up
   MonotonicTime last_answer_;
+  std::deque<std::pair<MonotonicTime, std::uint64_t>> accepted_;  // one for each beat within rate_window
   std::string last_error_;
   bool stopping_ = false;
   env::Event wake_;

@@ -197,6 +197,7 @@ env::Task<void> NodeCell::stop() {
 NodeStatus NodeCell::status() const noexcept {
   NodeStatus status;
   status.map_version = map_version_;
+  status.accepted_bytes = context_.metrics.append_bytes.value();
   for (std::size_t i = 0; i < context_.metrics.lanes.size(); ++i) {
     const Phase phase = slots_[i]->phase;
     if (phase == Phase::absent) continue;

@@ -58,7 +58,8 @@ struct NodeStatus {
   std::uint64_t shards = 0;
   std::uint64_t shards_refused = 0;
   std::uint64_t stored_bytes = 0;
-  std::uint64_t map_version = 0;  // 0: none yet
+  std::uint64_t accepted_bytes = 0;  // by all lanes since the start
+  std::uint64_t map_version = 0;     // 0: none yet
 };
 
 class NodeCell : public CellClient, public directory::MapListener, public directory::ShardCloser {

@@ -71,7 +71,8 @@ env::Task<Result<void>> issue(env::Core& core, IssueOptions options) {
   WEIR_CO_TRY(net::CertificatePem pem,
               net::issue_certificate(authority, {.names = std::move(names),
                                                  .valid_from = now - validity_before_now,
-                                                 .valid_until = now + hours(24) * options.days}));
+                                                 .valid_until = now + hours(24) * options.days,
+                                                 .role = options.role}));
   WEIR_CO_CHECK(co_await core.files().create_directories(options.directory));
   co_return co_await write_pair(core.files(), files_of(options.directory, options.name), std::move(pem));
 }

@@ -92,6 +92,7 @@ struct IssueOptions {
   std::string authority_directory = ".";
   std::string directory = ".";
   std::string name;
+  std::string role;                    // "frontend", "cell", "directory" or "operator"
   std::vector<std::string> addresses;  // numeric addresses and further DNS names
   std::uint32_t days = 365;
 };

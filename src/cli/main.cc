@@ -160,6 +160,9 @@ void add_certificate_commands(CLI::App& app, CertificateCommands& options, int& 
   issue_command->add_option("--authority", issue.authority_directory, "Directory of the authority")
       ->capture_default_str();
   issue_command->add_option("--name", issue.name, "DNS name of the process; names the files too")->required();
+  issue_command->add_option("--role", issue.role, "What the process may do to the others")
+      ->check(CLI::IsMember({"frontend", "cell", "directory", "operator"}))
+      ->required();
   issue_command->add_option("--address", issue.addresses, "A numeric address or further DNS name; may be repeated");
   issue_command->add_option("--out", issue.directory, "Directory for NAME.pem and NAME-key.pem")->capture_default_str();
   issue_command->add_option("--days", issue.days, "Days until it expires")->check(days)->capture_default_str();

@@ -1,7 +1,9 @@
 #include "cli/process_watch.h"
 
 #include "base/log.h"
+#include "base/version.h"
 #include "env/process.h"
+#include "net/protocol.h"
 
 namespace weir::cli {
 namespace {
@@ -68,6 +70,18 @@ env::Task<void> ProcessWatch::watch() {
     co_await look_at_health();
     if (!stopping_) static_cast<void>(co_await stop_.wait_until(core_.now() + look_interval));
   }
+}
+
+directory::ProcessReport ProcessWatch::report() const {
+  directory::ProcessReport report{.version = std::string(version),
+                                  .protocol = net::protocol_version,
+                                  .ready = readiness_.ready,
+                                  .readiness = readiness_.reason,
+                                  .resources = {}};
+  for (const ResourceUse& resource : resources_) {
+    report.resources.push_back({.name = std::string(resource.name), .used = resource.used, .limit = resource.limit});
+  }
+  return report;
 }
 
 env::Task<void> ProcessWatch::look_at_health() {

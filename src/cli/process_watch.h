@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/metrics.h"
+#include "directory/process_report.h"
 #include "env/core.h"
 #include "env/event.h"
 #include "env/task_group.h"
@@ -57,6 +58,8 @@ class ProcessWatch {
   [[nodiscard]] const std::vector<ResourceUse>& resources() const noexcept { return resources_; }
   // What the process last said of itself.
   [[nodiscard]] const frontend::Readiness& readiness() const noexcept { return readiness_; }
+  // Both, for the directories.
+  [[nodiscard]] directory::ProcessReport report() const;
 
  private:
   [[nodiscard]] env::Task<void> watch();

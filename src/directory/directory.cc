@@ -233,6 +233,16 @@ env::Task<void> Directory::stop() {
   while (commands_waiting_ != 0) co_await core_.yield();
 }
 
+std::uint64_t Directory::open_shards_of_cell(std::uint32_t cell) const noexcept {
+  std::uint64_t shards = 0;
+  const auto& of_lane = usage_.open_shards_of_lane();
+  for (std::uint32_t i = 0; i < lanes_per_cell_max; ++i) {
+    const std::uint32_t lane = lane_of(cell, i).value;
+    if (lane < of_lane.size()) shards += of_lane[lane];
+  }
+  return shards;
+}
+
 void Directory::report_counts() {
   metrics_.streams.set(static_cast<std::int64_t>(usage_.streams()));
   metrics_.shards_open.set(static_cast<std::int64_t>(usage_.open_shards()));

@@ -67,6 +67,7 @@ class Directory {
   [[nodiscard]] env::Task<Result<void>> define_cell(std::uint32_t cell, CellState state);
   [[nodiscard]] const std::map<std::uint32_t, CellState>& cells() const noexcept { return cells_; }
   [[nodiscard]] const std::vector<LaneState>& lanes() const noexcept { return lanes_; }
+  [[nodiscard]] std::uint64_t open_shards_of_cell(std::uint32_t cell) const noexcept;
 
   // Tenants (tenants.h says by which rules). Errors: those of the functions of the same names in tenants.h; unavailable
   // when the outcome may be unknown. `overlap`, up to overlap_max: how long a fleet goes on serving an account that it

@@ -81,6 +81,45 @@ bool FleetLeader::set_draining(std::string_view node, bool draining) { return pl
 
 bool FleetLeader::forget(std::string_view node) { return placement_.forget(node); }
 
+Result<void> FleetLeader::move(LaneId lane, std::string_view node) { return placement_.move(lane, node); }
+
+std::vector<CellStatus> FleetLeader::cells() const {
+  std::vector<CellStatus> cells;
+  for (const auto& [number, state] : directory_.cells()) {
+    cells.push_back({.number = number,
+                     .name = state.name,
+                     .lanes = state.lanes,
+                     .lanes_without_owner = placement_.lanes_without_owner(number),
+                     .open_shards = directory_.open_shards_of_cell(number),
+                     .open_shards_max = state.open_shards_max,
+                     .closed = state.closed,
+                     .deaths_capped = placement_.deaths_capped(number)});
+  }
+  return cells;
+}
+
+std::vector<NodeStatusView> FleetLeader::nodes() const {
+  std::vector<NodeStatusView> nodes;
+  for (const auto& [name, view] : placement_.nodes()) {
+    const env::Endpoint endpoint{.address = view.last.address, .port = view.last.port};
+    nodes.push_back({.name = name,
+                     .cell = view.last.cell,
+                     .endpoint = view.last.address.empty() ? std::string() : env::to_string(endpoint),
+                     .state = view.state,
+                     .draining = view.draining,
+                     .held = view.last.held,
+                     .target = view.target,
+                     .shards = view.last.shards,
+                     .stored_bytes = view.last.stored_bytes,
+                     .bytes_per_second = view.last.bytes_per_second,
+                     .heard_ago = std::chrono::duration_cast<milliseconds>(core_.now() - view.last_heard),
+                     .map_version = view.last.map_version,
+                     .not_writing = view.last.not_writing,
+                     .trouble = view.last.trouble});
+  }
+  return nodes;
+}
+
 env::Task<void> FleetLeader::review_regularly() {
   while (!stopping_) {
     static_cast<void>(co_await stop_.wait_until(core_.now() + review_interval));

@@ -8,6 +8,7 @@
 
 #include "directory/directory.h"
 #include "directory/fleet_messages.h"
+#include "directory/fleet_status.h"
 #include "directory/placement.h"
 #include "env/core.h"
 #include "env/event.h"
@@ -33,7 +34,11 @@ class FleetLeader {
   [[nodiscard]] bool set_draining(std::string_view node, bool draining);
   [[nodiscard]] bool forget(std::string_view node);
   [[nodiscard]] Directory& directory() noexcept { return directory_; }
+  [[nodiscard]] Result<void> move(LaneId lane, std::string_view node);
   [[nodiscard]] const Placement& placement() const noexcept { return placement_; }
+  // Of every cell, by number.
+  [[nodiscard]] std::vector<CellStatus> cells() const;
+  [[nodiscard]] std::vector<NodeStatusView> nodes() const;
 
   // Once. Beats and claims are refused from now on.
   [[nodiscard]] env::Task<void> stop();

@@ -31,6 +31,8 @@ std::string encode(const NodeBeat& beat) {
   message.set_bytes_per_second(beat.bytes_per_second);
   message.set_stored_bytes(beat.stored_bytes);
   message.set_map_version(beat.map_version);
+  message.set_not_writing(beat.not_writing.to_ullong());
+  message.set_trouble(beat.trouble);
   return message.SerializeAsString();
 }
 
@@ -57,6 +59,19 @@ std::string encode(const Drain& drain) {
   fleet::Drain message;
   message.set_node(drain.node);
   message.set_draining(drain.draining);
+  return message.SerializeAsString();
+}
+
+std::string encode(const LaneMove& move) {
+  fleet::MoveLane message;
+  message.set_lane(move.lane.value);
+  message.set_node(move.node);
+  return message.SerializeAsString();
+}
+
+std::string encode(const Forget& forget) {
+  fleet::Forget message;
+  message.set_node(forget.node);
   return message.SerializeAsString();
 }
 
@@ -93,7 +108,9 @@ Result<NodeBeat> decode_beat(std::string_view bytes) {
                   .shards = message.shards(),
                   .bytes_per_second = message.bytes_per_second(),
                   .stored_bytes = message.stored_bytes(),
-                  .map_version = message.map_version()};
+                  .map_version = message.map_version(),
+                  .not_writing = LaneSet(message.not_writing()),
+                  .trouble = message.trouble()};
 }
 
 Result<LaneClaim> decode_claim(std::string_view bytes) {
@@ -124,6 +141,20 @@ Result<Drain> decode_drain(std::string_view bytes) {
   if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return malformed("no drain");
   if (!is_name(message.node())) return malformed("a drain without a node");
   return Drain{.node = message.node(), .draining = message.draining()};
+}
+
+Result<LaneMove> decode_lane_move(std::string_view bytes) {
+  fleet::MoveLane message;
+  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return malformed("no move");
+  if (!is_name(message.node())) return malformed("a move without a node");
+  return LaneMove{.lane = LaneId{message.lane()}, .node = message.node()};
+}
+
+Result<Forget> decode_forget(std::string_view bytes) {
+  fleet::Forget message;
+  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) return malformed("nothing to forget");
+  if (!is_name(message.node())) return malformed("a node to forget without a name");
+  return Forget{.node = message.node()};
 }
 
 Result<FleetReply> decode_fleet_reply(std::string_view bytes) {

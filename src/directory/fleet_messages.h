@@ -18,7 +18,9 @@ inline constexpr std::string_view beat_path = "/weir/1/beat";
 inline constexpr std::string_view claim_path = "/weir/1/claim";
 inline constexpr std::string_view define_cell_path = "/weir/1/define_cell";
 inline constexpr std::string_view drain_path = "/weir/1/drain";
-inline constexpr std::string_view status_path = "/weir/1/status";  // an empty body; the answer is JSON
+inline constexpr std::string_view move_lane_path = "/weir/1/move_lane";
+inline constexpr std::string_view forget_path = "/weir/1/forget";
+inline constexpr std::string_view status_path = "/weir/1/status";  // an empty body; the answer is a FleetStatus
 
 struct LaneClaim {
   std::string node;
@@ -37,6 +39,15 @@ struct Drain {
   bool draining = true;
 };
 
+struct LaneMove {
+  LaneId lane;
+  std::string node;
+};
+
+struct Forget {
+  std::string node;
+};
+
 enum class FleetOutcome : std::uint8_t { done, not_leader, refused };
 
 // The leader's answer.
@@ -52,12 +63,16 @@ struct FleetReply {
 [[nodiscard]] std::string encode(const LaneClaim& claim);
 [[nodiscard]] std::string encode(const CellDefinition& definition);
 [[nodiscard]] std::string encode(const Drain& drain);
+[[nodiscard]] std::string encode(const LaneMove& move);
+[[nodiscard]] std::string encode(const Forget& forget);
 [[nodiscard]] std::string encode(const FleetReply& reply);
 // Errors: corrupt for bytes that are no such message, or one that says what cannot be.
 [[nodiscard]] Result<NodeBeat> decode_beat(std::string_view bytes);
 [[nodiscard]] Result<LaneClaim> decode_claim(std::string_view bytes);
 [[nodiscard]] Result<CellDefinition> decode_cell_definition(std::string_view bytes);
 [[nodiscard]] Result<Drain> decode_drain(std::string_view bytes);
+[[nodiscard]] Result<LaneMove> decode_lane_move(std::string_view bytes);
+[[nodiscard]] Result<Forget> decode_forget(std::string_view bytes);
 [[nodiscard]] Result<FleetReply> decode_fleet_reply(std::string_view bytes);
 
 }  // namespace weir::directory

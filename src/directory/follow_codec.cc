@@ -43,6 +43,7 @@ std::string encode(const FollowRequest& request) {
   if (request.held) to_wire(*request.held, *message.mutable_held());
   message.set_wait_ms(static_cast<std::uint32_t>(request.wait.count()));
   message.set_snapshot_only(request.snapshot_only);
+  message.set_report(encode(request.report));
   return message.SerializeAsString();
 }
 
@@ -70,6 +71,8 @@ Result<FollowRequest> decode_follow_request(std::string_view body) {
   if (message.has_held()) request.held = from_wire(message.held());
   request.wait = std::min<milliseconds>(milliseconds(message.wait_ms()), follow_wait_max);
   request.snapshot_only = message.snapshot_only();
+  // What a follower says of itself is for people: one that cannot be read is no reason to keep the map from it.
+  request.report = decode_process_report(message.report()).value_or(ProcessReport{});
   return request;
 }
 

@@ -12,6 +12,7 @@
 #include "base/result.h"
 #include "base/time.h"
 #include "directory/map_slice.h"
+#include "directory/process_report.h"
 #include "directory/shard_map.h"
 
 namespace weir::directory {
@@ -30,6 +31,7 @@ struct FollowRequest {
   std::optional<MapId> held;
   milliseconds wait = follow_wait_max;  // at most follow_wait_max
   bool snapshot_only = false;           // a delta did not fit what is held
+  ProcessReport report;                 // of the follower
   friend bool operator==(const FollowRequest&, const FollowRequest&) = default;
 };
 

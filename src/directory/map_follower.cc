@@ -175,7 +175,8 @@ env::Task<Result<bool>> MapFollower::poll(env::Endpoint directory) {
                               .slice = options_.slice,
                               .held = map_ == nullptr ? std::nullopt : std::optional(map_->id()),
                               .wait = options_.poll_wait,
-                              .snapshot_only = snapshot_only_};
+                              .snapshot_only = snapshot_only_,
+                              .report = options_.report ? options_.report() : ProcessReport{}};
   const MonotonicTime deadline = home_.now() + options_.poll_wait + options_.answer_slack;
   auto response = co_await connection_->send(follow_path, encode(request), deadline);
   if (!response) {

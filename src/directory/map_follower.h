@@ -34,7 +34,8 @@ struct MapFollowerOptions {
   MapSlice slice;  // of a fleet for a front end, of a cell for a node, all for a directory
   // Whom to ask, as of now: for a front end or a node all directories, for a directory the leader. May be empty.
   std::function<std::vector<env::Endpoint>()> directories;
-  std::string file;  // where the map is saved; empty: nowhere
+  std::function<ProcessReport()> report;  // what the process says of itself, as of now; may be empty
+  std::string file;                       // where the map is saved; empty: nowhere
   std::uint64_t file_bytes_max = gibibyte;
   milliseconds poll_wait = follow_wait_max;  // a directory should ask for less, so that what it serves is known fresh
   Duration answer_slack = seconds(5);        // beyond poll_wait, until an answer is taken for lost

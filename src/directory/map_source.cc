@@ -196,7 +196,8 @@ void MapSource::note(const FollowRequest& request) {
                                                 .name = request.name,
                                                 .slice = request.slice,
                                                 .held = request.held,
-                                                .last_seen = home_.now()});
+                                                .last_seen = home_.now(),
+                                                .report = request.report});
   metrics_.followers.set(static_cast<std::int64_t>(followers_.size()));
 }
 

@@ -52,6 +52,7 @@ struct FollowerView {
   MapSlice slice;
   std::optional<MapId> held;
   MonotonicTime last_seen;
+  ProcessReport report;
 };
 
 class MapSource final : public MapListener {

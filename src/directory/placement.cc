@@ -1,6 +1,7 @@
 #include "directory/placement.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/assert.h"
 
@@ -9,16 +10,12 @@ namespace {
 
 constexpr Duration deaths_window = seconds(60);
 
-// Fewer lanes first, then fewer bytes: lanes of idle shards cost as much to hold as busy ones.
+// Fewer lanes first, then fewer shards, then fewer bytes.
 bool is_lighter(const NodeView& a, const NodeView& b) noexcept {
-  if (a.target.count() != b.target.count()) return a.target.count() < b.target.count();
-  return a.last.bytes_per_second < b.last.bytes_per_second;
-}
-
-std::uint32_t first_of(const LaneSet& lanes) noexcept {
-  std::uint32_t lane = 0;
-  while (lane < lanes_per_cell_max && !lanes.test(lane)) ++lane;
-  return lane;
+  const auto load = [](const NodeView& node) {
+    return std::tuple(node.target.count(), node.last.shards, node.last.bytes_per_second);
+  };
+  return load(a) < load(b);
 }
 
 }  // namespace
@@ -67,6 +64,7 @@ std::vector<PlacementEvent> Placement::review(MonotonicTime now) {
   std::vector<PlacementEvent> events;
   for (auto& [number, cell] : cells_) {
     declare_deaths(number, cell, now, events);
+    forget_moves_to_the_unfit(cell);
     assign_free_lanes(number, cell, events);
     move_one_lane(number, cell, now, events);
   }
@@ -76,8 +74,7 @@ std::vector<PlacementEvent> Placement::review(MonotonicTime now) {
 void Placement::declare_deaths(std::uint32_t number, Cell& cell, MonotonicTime now,
                                std::vector<PlacementEvent>& events) {
   while (!cell.deaths.empty() && now - cell.deaths.front() >= deaths_window) cell.deaths.pop_front();
-  const std::size_t deaths_max =
-      std::max<std::size_t>(1, node_count(number) * options_.deaths_percent_max / 100);
+  const std::size_t deaths_max = std::max<std::size_t>(1, node_count(number) * options_.deaths_percent_max / 100);
   bool capped = false;
   for (auto& [name, view] : nodes_) {
     if (view.last.cell != number || view.state == NodeState::dead) continue;
@@ -95,7 +92,8 @@ void Placement::declare_deaths(std::uint32_t number, Cell& cell, MonotonicTime n
     events.push_back({"a node is silent and taken for dead; its lanes go to others", name, number});
   }
   if (capped && !cell.deaths_capped) {
-    events.push_back({"more nodes are silent than may be declared dead in a minute; they keep their lanes", "", number});
+    events.push_back(
+        {"more nodes are silent than may be declared dead in a minute; they keep their lanes", "", number});
   }
   cell.deaths_capped = capped;
 }
@@ -104,11 +102,15 @@ void Placement::assign_free_lanes(std::uint32_t number, const Cell& cell, std::v
   const LaneSet taken = taken_lanes(number);
   for (std::uint32_t lane = 0; lane < cell.lanes; ++lane) {
     if (taken.test(lane)) continue;
-    NodeView* const node = least_loaded(number);
+    NodeView* node = least_loaded(number);
     if (node == nullptr) return;
+    if (const auto wanted = cell.moves.find(lane); wanted != cell.moves.end()) {
+      NodeView& named = nodes_.at(wanted->second);
+      if (named.state == NodeState::alive) node = &named;
+    }
     node->target.set(lane);
-    events.push_back({"lane " + std::to_string(lane_of(number, lane).value) + " is given to a node", node->last.node,
-                      number});
+    events.push_back(
+        {"lane " + std::to_string(lane_of(number, lane).value) + " is given to a node", node->last.node, number});
   }
 }
 
@@ -116,13 +118,85 @@ void Placement::assign_free_lanes(std::uint32_t number, const Cell& cell, std::v
 void Placement::move_one_lane(std::uint32_t number, Cell& cell, MonotonicTime now,
                               std::vector<PlacementEvent>& events) {
   if (cell.last_move && now - *cell.last_move < options_.move_interval) return;
+  if (begin_wanted_move(number, cell, events)) {
+    cell.last_move = now;
+    return;
+  }
   NodeView* const from = most_loaded(number);
   if (from == nullptr) return;
-  const std::uint32_t lane = first_of(from->target);
-  from->target.reset(lane);
+  const auto lane = movable_lane(number, *from);
+  if (!lane) return;
+  from->target.reset(*lane);
   cell.last_move = now;
-  events.push_back({"lane " + std::to_string(lane_of(number, lane).value) + " is taken from a node, to be moved",
+  events.push_back({"lane " + std::to_string(lane_of(number, *lane).value) + " is taken from a node, to be moved",
                     from->last.node, number});
+}
+
+void Placement::forget_moves_to_the_unfit(Cell& cell) {
+  std::erase_if(cell.moves, [&](const auto& wanted) {
+    const auto node = nodes_.find(wanted.second);
+    return node == nodes_.end() || node->second.state == NodeState::dead || node->second.draining;
+  });
+}
+
+bool Placement::begin_wanted_move(std::uint32_t number, Cell& cell, std::vector<PlacementEvent>& events) {
+  for (const auto& [lane, wanted] : cell.moves) {
+    if (nodes_.at(wanted).state != NodeState::alive) continue;
+    for (auto& [name, view] : nodes_) {
+      if (view.last.cell != number || !view.target.test(lane) || name == wanted) continue;
+      view.target.reset(lane);
+      events.push_back(
+          {"lane " + std::to_string(lane_of(number, lane).value) + " is taken from a node, to be moved", name, number});
+      return true;
+    }
+  }
+  return false;
+}
+
+std::optional<std::uint32_t> Placement::movable_lane(std::uint32_t cell, const NodeView& node) const {
+  const auto& moves = cells_.at(cell).moves;
+  for (std::uint32_t lane = 0; lane < lanes_per_cell_max; ++lane) {
+    if (!node.target.test(lane)) continue;
+    const auto wanted = moves.find(lane);
+    if (wanted == moves.end() || wanted->second != node.last.node) return lane;
+  }
+  return std::nullopt;
+}
+
+Result<void> Placement::move(LaneId lane, std::string_view node) {
+  const auto cell = cells_.find(cell_of(lane));
+  const std::string named = "lane " + std::to_string(lane.value);
+  if (cell == cells_.end() || lane_within_cell(lane) >= cell->second.lanes) {
+    return fail(ErrorCode::not_found, "there is no " + named);
+  }
+  const auto at = nodes_.find(node);
+  if (at == nodes_.end()) return fail(ErrorCode::not_found, "there is no node " + std::string(node));
+  const NodeView& view = at->second;
+  if (view.last.cell != cell_of(lane)) {
+    return fail(ErrorCode::invalid_argument, named + " is of cell " + std::to_string(cell_of(lane)) + ", node " +
+                                                 std::string(node) + " of cell " + std::to_string(view.last.cell));
+  }
+  if (view.state != NodeState::alive) return fail(ErrorCode::conflict, "node " + std::string(node) + " is silent");
+  if (view.draining) return fail(ErrorCode::conflict, "node " + std::string(node) + " drains");
+  cell->second.moves.insert_or_assign(lane_within_cell(lane), std::string(node));
+  return {};
+}
+
+LaneSet Placement::lanes_without_owner(std::uint32_t cell) const {
+  LaneSet without;
+  const auto at = cells_.find(cell);
+  for (std::uint32_t lane = 0; at != cells_.end() && lane < at->second.lanes; ++lane) {
+    without.set(lane, std::ranges::none_of(nodes_, [&](const auto& entry) {
+                  const NodeView& view = entry.second;
+                  return view.last.cell == cell && view.state == NodeState::alive && view.last.held.test(lane);
+                }));
+  }
+  return without;
+}
+
+bool Placement::deaths_capped(std::uint32_t cell) const {
+  const auto at = cells_.find(cell);
+  return at != cells_.end() && at->second.deaths_capped;
 }
 
 bool Placement::may_claim(LaneId lane, std::string_view node) const {

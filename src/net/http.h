@@ -12,6 +12,7 @@
 #include "base/bytes.h"
 #include "env/network.h"
 #include "env/task.h"
+#include "net/peer.h"
 
 namespace weir::net {
 
@@ -35,6 +36,7 @@ struct HttpRequest {
   bool peer_is_loopback = false;
   // The handler's to keep something with the connection, for as long as it is open. Null where there is none.
   std::shared_ptr<void>* connection_label = nullptr;
+  const PeerIdentity* peer = nullptr;  // where the client showed a certificate; lives as long as the request
 
   [[nodiscard]] std::optional<std::string_view> header(std::string_view lower_case_name) const noexcept;
 };

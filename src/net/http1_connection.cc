@@ -38,6 +38,7 @@ Http1Connection::Http1Connection(HttpContext& context, env::Connection& connecti
     : context_(context), connection_(connection), buffer_(std::move(received)) {
   request_.http_major = 1;
   request_.over_tls = traits.over_tls;
+  request_.peer = traits.peer;
   request_.peer_is_loopback = traits.peer_is_loopback;
   request_.connection_label = &label_;
 }

@@ -136,6 +136,7 @@ void Http2Connection::start_ready_streams() {
 env::Task<void> Http2Connection::serve_stream(Http2Stream& stream) {
   context_.metrics.requests_http2.add();
   stream.request.over_tls = traits_.over_tls;
+  stream.request.peer = traits_.peer;
   stream.request.peer_is_loopback = traits_.peer_is_loopback;
   stream.request.connection_label = &label_;
   HttpResponse response = co_await context_.handler.handle(stream.request);

@@ -53,6 +53,7 @@ struct HttpContext {
 struct ConnectionTraits {
   bool over_tls = false;
   bool peer_is_loopback = false;
+  const PeerIdentity* peer = nullptr;  // outlives the connection
 };
 
 // One connection that speaks HTTP, whatever version.

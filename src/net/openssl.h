@@ -5,10 +5,13 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include <array>
 #include <memory>
 #include <string>
+
+#include "net/peer.h"
 
 namespace weir::net {
 
@@ -22,6 +25,11 @@ struct OpensslDeleter {
 using Bio = std::unique_ptr<BIO, OpensslDeleter<&BIO_free_all>>;
 using Certificate = std::unique_ptr<X509, OpensslDeleter<&X509_free>>;
 using PrivateKey = std::unique_ptr<EVP_PKEY, OpensslDeleter<&EVP_PKEY_free>>;
+
+using AlternativeNames = std::unique_ptr<GENERAL_NAMES, OpensslDeleter<&GENERAL_NAMES_free>>;
+
+// What a certificate says of its bearer. In tls_certificate.cc.
+[[nodiscard]] PeerIdentity identity_of(const X509* certificate);
 
 // The calling thread's oldest OpenSSL error, and forgets the rest.
 [[nodiscard]] inline std::string take_openssl_error() {

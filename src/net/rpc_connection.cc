@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "net/http2_client.h"
+#include "net/protocol.h"
 
 namespace weir::net {
 namespace {
@@ -14,7 +15,8 @@ class Http2Connection final : public RpcConnection {
   env::Task<Result<HttpClientResponse>> send(std::string_view path, std::string body, MonotonicTime deadline) override {
     return client_.send({.method = "POST",
                          .target = std::string(path),
-                         .headers = {{"content-type", "application/x-protobuf"}},
+                         .headers = {{"content-type", "application/x-protobuf"},
+                                     {std::string(protocol_header), protocol_range_text(own_protocols)}},
                          .body = std::move(body)},
                         deadline);
   }

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "net/http1_connection.h"
 #include "net/http2_connection.h"
+#include "net/peer.h"
 #include "net/preface.h"
 #include "net/tls.h"
 
@@ -110,8 +111,9 @@ env::Task<void> HttpServer::serve(CoreState& state, std::unique_ptr<env::Pending
 
 env::Task<void> HttpServer::serve_session(CoreState& state, Session& session) {
   HttpContext& context = state.context;
-  const ConnectionTraits traits{.over_tls = options_.tls != nullptr,
-                                .peer_is_loopback = session.connection->peer().is_loopback()};
+  ConnectionTraits traits{.over_tls = options_.tls != nullptr,
+                          .peer_is_loopback = session.connection->peer().is_loopback()};
+  std::optional<PeerIdentity> peer;
   const MonotonicTime deadline = context.core.now() + Duration(context.settings.header_timeout.get());
   ReceiveBuffer received(context.buffers, resources_.request_memory);
   Protocol protocol = Protocol::none;
@@ -119,6 +121,8 @@ env::Task<void> HttpServer::serve_session(CoreState& state, Session& session) {
     protocol = co_await detect_protocol(*session.connection, received, deadline);
   } else if (const Result<void> shaken = co_await session.tls->handshake(deadline); shaken.has_value()) {
     protocol = session.tls->protocol() == "h2" ? Protocol::http2 : Protocol::http1;
+    peer = session.tls->peer_identity();
+    if (peer) traits.peer = &*peer;
   } else {
     context.metrics.tls_handshakes_failed.add();
     log_debug("net", "a TLS handshake failed", {{"error", shaken.error().message}});

@@ -4,7 +4,9 @@
 // differ from run to run, what they carry does not.
 #pragma once
 
+#include <atomic>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -13,6 +15,7 @@
 #include "env/core.h"
 #include "env/event.h"
 #include "env/network.h"
+#include "net/peer.h"
 
 struct ssl_ctx_st;
 struct ssl_st;
@@ -40,6 +43,12 @@ class TlsContext {
   // Errors: invalid_argument.
   [[nodiscard]] static Result<std::shared_ptr<const TlsContext>> client(const TlsClientOptions& options);
 
+  // Connections that are made with this context from now on are made with `next`, which is of the same side:
+  // certificates were renewed. Those that are there go on as they are. One thread at a time; connections may be made
+  // meanwhile on any. Errors: limit_exceeded after successors_max times.
+  static constexpr std::size_t successors_max = 1'000;
+  [[nodiscard]] Result<void> succeed_by(std::shared_ptr<const TlsContext> next) const;
+
   TlsContext(const TlsContext&) = delete;
   TlsContext& operator=(const TlsContext&) = delete;
   ~TlsContext();
@@ -48,9 +57,16 @@ class TlsContext {
   friend class TlsConnection;
   TlsContext(ssl_ctx_st* context, bool is_server, bool verifies) noexcept
       : context_(context), is_server_(is_server), verifies_(verifies) {}
+  [[nodiscard]] const TlsContext& newest() const noexcept {
+    const TlsContext* const next = newest_.load(std::memory_order_acquire);
+    return next == nullptr ? *this : *next;
+  }
   ssl_ctx_st* context_;
   bool is_server_;
   bool verifies_;
+  // All are kept: a connection may just be looking at one. They come once in months.
+  mutable std::vector<std::shared_ptr<const TlsContext>> successors_;
+  mutable std::atomic<const TlsContext*> newest_{nullptr};
 };
 
 // A connection whose bytes are encrypted on their way. Belongs to one core. handshake() comes first; then as any other.
@@ -67,6 +83,8 @@ class TlsConnection final : public env::Connection {
   [[nodiscard]] env::Task<Result<void>> handshake(MonotonicTime deadline);
   // What ALPN agreed on: "h2", "http/1.1", or empty.
   [[nodiscard]] std::string_view protocol() const noexcept;
+  // After the handshake: whose certificate the peer showed; empty when it showed none.
+  [[nodiscard]] std::optional<PeerIdentity> peer_identity() const;
   // Tells the peer that nothing more comes. Then close().
   [[nodiscard]] env::Task<void> shutdown(MonotonicTime deadline);
 

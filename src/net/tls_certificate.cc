@@ -6,6 +6,7 @@
 #include <openssl/x509v3.h>
 
 #include <algorithm>
+#include <array>
 #include <string_view>
 
 #include "base/assert.h"
@@ -156,7 +157,11 @@ Result<CertificatePem> make_certificate_authority(const std::string& name, WallT
 
 Result<CertificatePem> issue_certificate(const CertificatePem& authority, const CertificateRequest& request) {
   if (request.names.empty()) return fail(ErrorCode::invalid_argument, "a certificate bears at least one name");
-  WEIR_TRY(const std::string names, alternative_names(request.names));
+  WEIR_TRY(std::string names, alternative_names(request.names));
+  if (!std::ranges::all_of(request.role, [](char c) { return c >= 'a' && c <= 'z'; })) {
+    return fail(ErrorCode::invalid_argument, "'" + request.role + "' is no role");
+  }
+  if (!request.role.empty()) names.append(",URI:").append(role_uri_prefix).append(request.role);
   WEIR_TRY(const KeyAndCertificate issuer, parse_authority(authority));
   WEIR_TRY(const KeyAndCertificate made,
            make_certificate(common_name_of(request.names.front()), request.valid_from, request.valid_until));
@@ -175,6 +180,26 @@ Result<CertificatePem> issue_certificate(const CertificatePem& authority, const 
   add_extension(certificate, issuer.certificate.get(), NID_authority_key_identifier, "keyid:always");
   add_extension(certificate, issuer.certificate.get(), NID_subject_alt_name, names);
   return sign(made, issuer.certificate.get(), issuer.key.get());
+}
+
+PeerIdentity identity_of(const X509* certificate) {
+  PeerIdentity identity;
+  std::array<char, 128> name{};
+  const int bytes = X509_NAME_get_text_by_NID(X509_get_subject_name(certificate), NID_commonName, name.data(),
+                                              static_cast<int>(name.size()));
+  if (bytes > 0) identity.name.assign(name.data(), static_cast<std::size_t>(bytes));
+  const AlternativeNames names(
+      static_cast<GENERAL_NAMES*>(X509_get_ext_d2i(certificate, NID_subject_alt_name, nullptr, nullptr)));
+  for (int i = 0; names != nullptr && i < sk_GENERAL_NAME_num(names.get()); ++i) {
+    const GENERAL_NAME* const entry = sk_GENERAL_NAME_value(names.get(), i);
+    if (entry->type != GEN_URI) continue;
+    const ASN1_STRING* const text = entry->d.uniformResourceIdentifier;
+    const std::string_view uri(reinterpret_cast<const char*>(ASN1_STRING_get0_data(text)),
+                               static_cast<std::size_t>(ASN1_STRING_length(text)));
+    if (uri.starts_with(role_uri_prefix)) identity.role = uri.substr(role_uri_prefix.size());
+  }
+  ERR_clear_error();
+  return identity;
 }
 
 }  // namespace weir::net

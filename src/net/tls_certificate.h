@@ -13,6 +13,7 @@ struct CertificateRequest {
   std::vector<std::string> names;  // DNS names (a leading "*." is fine) and numeric addresses
   WallTime valid_from;
   WallTime valid_until;
+  std::string role;  // of PeerIdentity: lower-case letters; empty: none
 };
 
 struct CertificatePem {

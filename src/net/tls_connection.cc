@@ -70,7 +70,7 @@ TlsConnection::TlsConnection(env::Core& core, std::unique_ptr<env::Connection> t
     : core_(core),
       transport_(std::move(transport)),
       context_(std::move(context)),
-      ssl_(SSL_new(context_->context_)),
+      ssl_(SSL_new(context_->newest().context_)),
       inbound_(buffer_bytes_kept),
       flushed_(core) {
   WEIR_ASSERT(ssl_ != nullptr);
@@ -86,7 +86,7 @@ TlsConnection::TlsConnection(env::Core& core, std::unique_ptr<env::Connection> t
   const bool is_address = X509_VERIFY_PARAM_set1_ip_asc(rules, server_name.c_str()) == 1;
   if (!is_address && !server_name.empty()) {
     SSL_set_tlsext_host_name(ssl_, server_name.c_str());
-    if (context_->verifies_) SSL_set1_host(ssl_, server_name.c_str());
+    if (context_->newest().verifies_) SSL_set1_host(ssl_, server_name.c_str());
   }
   ERR_clear_error();
 }
@@ -133,6 +133,12 @@ std::string_view TlsConnection::protocol() const noexcept {
   unsigned int bytes = 0;
   SSL_get0_alpn_selected(ssl_, &name, &bytes);
   return {reinterpret_cast<const char*>(name), bytes};
+}
+
+std::optional<PeerIdentity> TlsConnection::peer_identity() const {
+  const X509* const certificate = SSL_get0_peer_certificate(ssl_);
+  if (certificate == nullptr) return std::nullopt;
+  return identity_of(certificate);
 }
 
 env::Task<void> TlsConnection::shutdown(MonotonicTime deadline) {

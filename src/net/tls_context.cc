@@ -114,6 +114,17 @@ ContextPointer make_context(const SSL_METHOD* method) {
 
 }  // namespace
 
+Result<void> TlsContext::succeed_by(std::shared_ptr<const TlsContext> next) const {
+  WEIR_ASSERT(next->is_server_ == is_server_);
+  if (successors_.size() >= successors_max) {
+    return fail(ErrorCode::limit_exceeded,
+                "certificates were renewed " + std::to_string(successors_max) + " times since the process started");
+  }
+  successors_.push_back(std::move(next));
+  newest_.store(successors_.back().get(), std::memory_order_release);
+  return {};
+}
+
 TlsContext::~TlsContext() { SSL_CTX_free(context_); }
 
 Result<std::shared_ptr<const TlsContext>> TlsContext::server(std::string_view certificate_chain_pem,

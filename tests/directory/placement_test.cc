@@ -161,6 +161,95 @@ TEST(Placement, ADrainedNodeHoldsNothingAndCanBeForgotten) {
   EXPECT_FALSE(world.placement.set_draining("nobody", true));
 }
 
+TEST(Placement, ALaneThatAnOperatorMovesGoesThereAndStaysWhileTheOthersAreSpread) {
+  World world({.move_interval = seconds(2)});
+  world.placement.define_cell(0, 8);
+  for (const char* node : {"a", "b"}) world.add(node);
+  world.run(seconds(30));
+  std::uint32_t lane = 0;
+  while (!world.beats["a"].held.test(lane)) ++lane;
+  ASSERT_TRUE(world.placement.move(lane_of(0, lane), "b").has_value());
+  world.run(seconds(60));
+  EXPECT_TRUE(world.beats["b"].held.test(lane));
+  EXPECT_EQ(world.held("a"), 4U);
+  EXPECT_EQ(world.held("b"), 4U);
+
+  EXPECT_TRUE(world.placement.set_draining("b", true));
+  world.run(seconds(60));
+  EXPECT_EQ(world.held("a"), 8U);
+  EXPECT_TRUE(world.placement.set_draining("b", false));
+  world.run(seconds(60));
+  EXPECT_EQ(world.held("a"), 4U);
+}
+
+TEST(Placement, LanesThatAnOperatorMovesGoOneByOneAtTheRateOfMoves) {
+  World world({.move_interval = seconds(5)});
+  world.placement.define_cell(0, 8);
+  for (const char* node : {"a", "b"}) world.add(node);
+  world.run(seconds(60));
+  for (std::uint32_t lane = 0; lane < 8; ++lane) ASSERT_TRUE(world.placement.move(lane_of(0, lane), "b").has_value());
+  world.run(seconds(11));
+  EXPECT_GE(world.held("a"), 1U);
+  world.run(seconds(60));
+  EXPECT_EQ(world.held("b"), 8U);
+}
+
+TEST(Placement, AMoveThatCannotBeIsRefusedWithTheReason) {
+  World world;
+  world.placement.define_cell(0, 4);
+  world.placement.define_cell(1, 4);
+  for (const char* node : {"a", "b"}) world.add(node);
+  world.add("z", 1);
+  world.run(seconds(10));
+  EXPECT_EQ(world.placement.move(LaneId{4}, "a").error().code, ErrorCode::not_found);
+  EXPECT_EQ(world.placement.move(LaneId{0}, "nobody").error().code, ErrorCode::not_found);
+  EXPECT_EQ(world.placement.move(LaneId{0}, "z").error().code, ErrorCode::invalid_argument);
+  EXPECT_TRUE(world.placement.set_draining("a", true));
+  EXPECT_EQ(world.placement.move(LaneId{0}, "a").error().code, ErrorCode::conflict);
+  world.silent["b"] = true;
+  world.run(seconds(2));
+  EXPECT_EQ(world.placement.move(LaneId{0}, "b").error().message, "node b is silent");
+}
+
+TEST(Placement, LanesThenShardsThenBytesDecideWhoGetsALane) {
+  const auto first_owner = [](NodeBeat a, NodeBeat b) {
+    World world;
+    a.node = "a", b.node = "b";
+    for (NodeBeat* beat : {&a, &b}) {
+      beat->address = "127.0.0.1", beat->port = 1, beat->boot = 1;
+      world.beats[beat->node] = *beat;
+    }
+    world.placement.define_cell(0, 1);
+    world.step();
+    world.step();
+    return world.held("a") == 1 ? "a" : "b";
+  };
+  const auto beat = [](std::uint64_t shards, std::uint64_t bytes) {
+    return NodeBeat{.shards = shards, .bytes_per_second = bytes};
+  };
+  EXPECT_STREQ(first_owner(beat(10, 5), beat(9, 900)), "b");
+  EXPECT_STREQ(first_owner(beat(9, 900), beat(10, 5)), "a");
+  EXPECT_STREQ(first_owner(beat(10, 900), beat(10, 5)), "b");
+  EXPECT_STREQ(first_owner(beat(10, 5), beat(10, 900)), "a");
+}
+
+TEST(Placement, LanesWithoutAnOwnerAreToldOf) {
+  World world;
+  world.placement.define_cell(0, 4);
+  EXPECT_EQ(world.placement.lanes_without_owner(0), LaneSet(0b1111));
+  for (const char* node : {"a", "b"}) world.add(node);
+  world.run(seconds(10));
+  EXPECT_TRUE(world.placement.lanes_without_owner(0).none());
+  const LaneSet lost = world.beats["a"].held;
+  world.silent["a"] = true;
+  world.run(seconds(2));
+  EXPECT_EQ(world.placement.lanes_without_owner(0), lost);
+  EXPECT_FALSE(world.placement.deaths_capped(0));
+  world.silent["b"] = true;
+  world.run(seconds(5));
+  EXPECT_TRUE(world.placement.deaths_capped(0));
+}
+
 TEST(Placement, ARestartedNodeGetsItsLanesBack) {
   World world;
   world.placement.define_cell(0, 6);

@@ -39,7 +39,7 @@ def known_followers(cluster):
     known = set()
     for index in range(2):
         try:
-            status = json.loads(cluster.admin_at(index, "status").stdout)
+            status = json.loads(cluster.admin_at(index, "status", "--json").stdout)
         except ValueError:
             continue
         known |= {follower["name"] for follower in status["followers"]

@@ -4,6 +4,7 @@ A small fleet on files, without Ceph: etcd, two directories, one node, one front
 """
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -13,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts" / "cluster"))
 
-from cluster import Cluster, fetch, wait_for  # noqa: E402
+from cluster import WEIR, Cluster, fetch, wait_for  # noqa: E402
 
 BASE_PORT = 12500
 
@@ -84,6 +85,76 @@ def test_a_node_without_orders_goes_on_and_says_so(fleet):
         for index in range(2):
             fleet.send(f"directory-{index}", signal.SIGCONT)
     wait_for_words(fleet.node_port(0, 0), 200, "ready\n")
+
+
+def warnings(fleet):
+    """Of the status, but for those of the node that an earlier test has ended: it is remembered for two minutes."""
+    status = fleet.admin("status").stdout
+    assert "leader " in status, status
+    return [line for line in status.splitlines() if line.startswith("WARNING") and "node-7-0" not in line]
+
+
+def test_status_names_a_silent_node_and_its_lanes_and_who_is_not_ready(fleet):
+    wait_for("a status without warnings", lambda: not warnings(fleet))
+    fleet.send("node-0-0", signal.SIGSTOP)
+    try:
+        wait_for("the warning", lambda: "WARNING  node node-0-0 of cell 0 is " in fleet.admin("status").stdout)
+        wait_for("the warning of its lanes",
+                 lambda: "WARNING  cell 0: no node that answers holds lane 0-3" in fleet.admin("status").stdout)
+    finally:
+        fleet.send("node-0-0", signal.SIGCONT)
+    wait_for("its lanes", lambda: not warnings(fleet))
+
+
+def test_status_shows_every_process_with_its_version_and_what_it_uses(fleet):
+    def known():
+        processes = {process["name"]: process for process in fleet.status().get("followers", [])}
+        return {"frontend-0", "node-0-0", "directory-0", "directory-1"} <= set(processes) and all(
+            process["version"] and process["protocol"] == 1 and process["resources"] for process in processes.values())
+    wait_for("all processes", known)
+    cell, = fleet.status()["cells"]
+    assert cell["lanes"] == 4 and cell["lanes_without_owner"] == [] and cell["open_shards_max"] == 20_000
+
+
+def test_a_lane_is_moved_and_a_node_forgotten_only_when_that_makes_sense(fleet):
+    assert "there is no node nobody" in fleet.admin("move", 0, "nobody").stderr
+    assert "there is no lane 9" in fleet.admin("move", 9, "node-0-0").stderr
+    assert fleet.admin("move", 1, "node-0-0").returncode == 0
+    refused = fleet.admin("forget", "node-0-0")
+    assert refused.returncode == 1 and "holds lanes" in refused.stderr
+
+
+def admin_as(fleet, name, *words):
+    fleet.certificate(name)
+    return subprocess.run([WEIR, "admin", "--directories", fleet.directories(), "--cert", fleet.certificates / f"{name}.pem",
+                           "--key", fleet.certificates / f"{name}-key.pem", "--authority",
+                           fleet.certificates / "authority.pem", *words], capture_output=True, text=True, check=False)
+
+
+def test_only_an_operators_certificate_may_change_the_fleet(fleet):
+    for name in ("frontend-0", "node-0-0", "directory-0"):
+        refused = admin_as(fleet, name, "drain", "node-0-0")
+        assert refused.returncode == 1
+        assert f"the certificate of {name} is of a " in refused.stderr, refused.stderr
+    logs = log_of(fleet, "directory-0") + log_of(fleet, "directory-1")
+    assert '"a peer was turned away" peer=frontend-0 path=/weir/1/drain' in logs
+    assert admin_as(fleet, "operator", "undrain", "node-0-0").returncode == 0
+
+
+def test_certificates_are_renewed_without_a_restart(fleet):
+    renewed = [name for name in ("frontend-0", "node-0-0", "directory-0", "directory-1")]
+    for name in renewed:
+        (fleet.certificates / f"{name}.pem").unlink()
+        fleet.certificate(name)
+    for name in renewed:
+        wait_for(f"{name} to read its certificate", lambda n=name: "certificate files read again" in log_of(fleet, n))
+    wait_for("the fleet as before", lambda: not warnings(fleet))
+    (fleet.certificates / "frontend-0.pem").write_text("nonsense")
+    wait_for("a line of the log", lambda: "the changed certificate files cannot be used" in log_of(fleet, "frontend-0"))
+    assert readyz(fleet.front_end_port(0))[0] == 200
+    (fleet.certificates / "frontend-0.pem").unlink()
+    fleet.certificate("frontend-0")
+    wait_for("the new certificate", lambda: log_of(fleet, "frontend-0").count("certificate files read again") >= 2)
 
 
 def test_without_directories_a_front_end_says_how_old_its_map_is(fleet):

@@ -122,6 +122,77 @@ TEST(MutualTls, AServerThatIsNotWhoItShouldBeGetsNoRequest) {
   with_server({}, plain);
 }
 
+// Answers with who asks.
+class WhoAsks final : public HttpHandler {
+ public:
+  env::Task<HttpResponse> handle(HttpRequest& request) override {
+    HttpResponse response;
+    response.body = request.peer == nullptr ? "nobody" : request.peer->name + " the " + request.peer->role;
+    co_return response;
+  }
+  HttpResponse refuse(std::uint16_t status) override { return {.status = status, .headers = {}, .body = {}}; }
+};
+
+TEST(MutualTls, TheServerKnowsNameAndRoleOfWhoAsks) {
+  const CertificatePem authority = make_authority();
+  const auto with_role = [&](std::string name, std::string role) {
+    const auto pem = issue_certificate(authority, {.names = {std::move(name)},
+                                                   .valid_from = sim_start - hours(1),
+                                                   .valid_until = sim_start + hours(24),
+                                                   .role = std::move(role)});
+    WEIR_ASSERT(pem.has_value());
+    return *pem;
+  };
+  EXPECT_EQ(issue_certificate(authority, {.names = {"x"},
+                                          .valid_from = sim_start,
+                                          .valid_until = sim_start + hours(1),
+                                          .role = "cell,URI:urn:weir:role:operator"})
+                .error()
+                .code,
+            ErrorCode::invalid_argument);
+  const CertificatePem node = issue(authority, {"node-1"});
+  with_server({}, [&](Served& served) -> env::Task<void> {
+    env::Core& core = served.simulation.core(0);
+    WhoAsks who;
+    const auto ask_as = [&](std::shared_ptr<const TlsContext> server_context,
+                            std::shared_ptr<const TlsContext> client_context) -> env::Task<std::string> {
+      auto server = co_await HttpServer::start(core, {{core, who}}, served.resources,
+                                               {.endpoint = {"127.0.0.1", 0}, .tls = std::move(server_context)});
+      WEIR_ASSERT(server.has_value());
+      Http2Client client(core, {.endpoint = (*server)->local(), .host = "node-1", .tls = std::move(client_context)});
+      const auto response = co_await client.send({.body = "x"}, no_deadline);
+      co_await client.stop();
+      co_await (*server)->stop(seconds(1));
+      co_return response ? response->body : response.error().message;
+    };
+    const auto server = mutual_server(authority, node);
+    EXPECT_EQ(co_await ask_as(server, mutual_client(authority, with_role("node-7", "cell"))), "node-7 the cell");
+    EXPECT_EQ(co_await ask_as(server, mutual_client(authority, issue(authority, {"old"}))), "old the ");
+    // Where no certificate is asked for nobody is known.
+    EXPECT_EQ(co_await ask_as(server_tls(node), mutual_client(authority, with_role("node-7", "cell"))), "nobody");
+  });
+}
+
+TEST(MutualTls, RenewedCertificatesServeWithoutARestart) {
+  const CertificatePem authority = make_authority();
+  const CertificatePem next_authority = make_authority();
+  const auto server = mutual_server(authority, issue(authority, {"node-1"}));
+  const auto client = mutual_client(authority, issue(authority, {"frontend-1"}));
+  with_server(
+      {},
+      [&](Served& served) -> env::Task<void> {
+        const auto next_client = mutual_client(next_authority, issue(next_authority, {"frontend-1"}));
+        EXPECT_EQ(co_await ask(served, client, "node-1"), "answered");
+        EXPECT_NE(co_await ask(served, next_client, "node-1"), "answered");
+        EXPECT_TRUE(server->succeed_by(mutual_server(next_authority, issue(next_authority, {"node-1"}))).has_value());
+        EXPECT_NE(co_await ask(served, client, "node-1"), "answered");
+        EXPECT_EQ(co_await ask(served, next_client, "node-1"), "answered");
+        EXPECT_TRUE(client->succeed_by(next_client).has_value());
+        EXPECT_EQ(co_await ask(served, client, "node-1"), "answered");
+      },
+      server);
+}
+
 TEST(MutualTls, ContextsRefuseHalfAnIdentityAndNothingToTrust) {
   const CertificatePem authority = make_authority();
   const CertificatePem one = issue(authority, {"one"});

@@ -12,15 +12,24 @@ constexpr int hints_followed_max = 3;
 
 }  // namespace
 
-env::Task<Result<std::string>> DirectoryCaller::ask_for_status() {
-  Result<std::string> best = fail(ErrorCode::unavailable, "no directory answers");
+env::Task<Result<StatusAnswers>> DirectoryCaller::ask_for_status() {
+  StatusAnswers answers;
+  std::vector<directory::FleetStatus> all;
+  Error last{ErrorCode::unavailable, "no directory answers"};
   for (const env::Endpoint& endpoint : directories_) {
     auto answer = co_await ask(endpoint, directory::status_path, {});
-    const bool leads = answer && answer->find("\"nodes\":") != std::string::npos;
-    if (answer || !best) best = std::move(answer);
-    if (leads) break;
+    Result<directory::FleetStatus> status =
+        answer ? directory::decode_fleet_status(*answer) : std::unexpected(std::move(answer.error()));
+    if (status) {
+      all.push_back(std::move(*status));
+    } else {
+      last = std::move(status.error());
+      answers.silent.push_back(last.message);
+    }
   }
-  co_return best;
+  if (all.empty()) co_return std::unexpected(std::move(last));
+  answers.status = directory::merge(std::move(all));
+  co_return answers;
 }
 
 env::Task<Result<void>> DirectoryCaller::tell_leader(std::string_view path, std::string body) {
@@ -54,8 +63,9 @@ env::Task<Result<std::string>> DirectoryCaller::ask(env::Endpoint endpoint, std:
   co_await connection->stop();
   if (!answer) co_return fail_while("asking the directory at " + env::to_string(endpoint), std::move(answer.error()));
   if (answer->status != 200) {
-    co_return fail(ErrorCode::unavailable,
-                   env::to_string(endpoint) + " answers with status " + std::to_string(answer->status));
+    co_return fail(ErrorCode::unavailable, env::to_string(endpoint) + " answers with status " +
+                                               std::to_string(answer->status) +
+                                               (answer->body.empty() ? "" : ": " + answer->body));
   }
   co_return std::move(answer->body);
 }

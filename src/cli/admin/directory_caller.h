@@ -9,9 +9,15 @@
 
 #include "base/result.h"
 #include "cli/roles/fleet_link.h"
+#include "directory/fleet_status.h"
 #include "env/core.h"
 
 namespace weir::cli {
+
+struct StatusAnswers {
+  directory::FleetStatus status;
+  std::vector<std::string> silent;  // why a directory did not answer, one line for each
+};
 
 class DirectoryCaller {
  public:
@@ -20,8 +26,8 @@ class DirectoryCaller {
 
   [[nodiscard]] env::Core& core() const noexcept { return core_; }
 
-  // The leader's answer, which tells of nodes; without a leader, what any directory knows: JSON. Errors: unavailable.
-  [[nodiscard]] env::Task<Result<std::string>> ask_for_status();
+  // What the directories know together. Errors: unavailable when none answers.
+  [[nodiscard]] env::Task<Result<StatusAnswers>> ask_for_status();
   // POSTs `body` to `path` of the leader. Errors: conflict when it refuses, with its reason; unavailable when none
   // leads or none answers.
   [[nodiscard]] env::Task<Result<void>> tell_leader(std::string_view path, std::string body);

@@ -35,6 +35,8 @@ env::Task<Result<void>> CellRole::start() {
   if (settings_.process.get().empty()) co_return fail(ErrorCode::invalid_argument, "fleet.process is not set");
   WEIR_CO_CHECK(co_await admin_.open());
   WEIR_CO_TRY(link_, co_await FleetLink::load(context_.core, settings_));
+  certificates_ = std::make_unique<CertificateWatcher>(context_.core, settings_, link_);
+  certificates_->start();
   WEIR_CO_TRY(directories_, parse_endpoints("fleet.directories", settings_.directories.get()));
   admin_.health().set_starting("connecting to the engine (cell.engine = " + settings_.engine.get() + ")");
   WEIR_CO_TRY(cell::OpenStore open_store, co_await open_engine());
@@ -86,6 +88,9 @@ env::Task<Result<cell::OpenStore>> CellRole::open_engine() {
     co_return fail(ErrorCode::invalid_argument, "journal.segment_bytes is too large for rados, which takes " +
                                                     std::to_string(journal::rados_journal_segment_bytes_max));
   }
+  const std::uint64_t capacity = settings_.rados_lane_capacity_bytes.get();
+  WEIR_CO_CHECK(check_lane_capacity(capacity, context_.settings.journal.space_reserve_bytes.get(),
+                                    context_.settings.journal.segment_bytes.get()));
   journal::RadosClusterOptions options;
   options.configuration_file = settings_.rados_configuration_file.get();
   options.authenticates = settings_.rados_authenticates.get();
@@ -95,12 +100,13 @@ env::Task<Result<cell::OpenStore>> CellRole::open_engine() {
   if (!cluster) co_return fail_while("connecting to Ceph", std::move(cluster.error()));
   cluster_ = std::move(*cluster);
   co_return
-      [pool = cluster_.get(), name = "cell-" + std::to_string(cell_number())](
+      [pool = cluster_.get(), capacity, name = "cell-" + std::to_string(cell_number())](
           env::Core& core, LaneId lane, Epoch epoch) -> env::Task<Result<std::unique_ptr<journal::SegmentStore>>> {
         journal::RadosSegmentStoreOptions store;
         store.cell_name = name;
         store.lane = lane;
         store.epoch = epoch;
+        store.capacity_bytes = capacity;
         return journal::open_rados_segment_store(core, *pool, std::move(store));
       };
 }
@@ -131,7 +137,8 @@ env::Task<Result<std::string>> CellRole::ask(env::Endpoint directory, std::strin
   if (!answer) co_return fail_while("asking the directory at " + env::to_string(directory), std::move(answer.error()));
   if (answer->status != 200) {
     co_return fail(ErrorCode::unavailable, "the directory at " + env::to_string(directory) + " answers with status " +
-                                               std::to_string(answer->status));
+                                               std::to_string(answer->status) +
+                                               (answer->body.empty() ? "" : ": " + answer->body));
   }
   co_return std::move(answer->body);
 }
@@ -146,6 +153,7 @@ void CellRole::make_follower() {
   // A lane that was taken waits for the map of its claim: a directory that went away without a word is soon left.
   options.poll_wait = seconds(1);
   options.stale_after = seconds(4);
+  options.report = [this] { return admin_.watch().report(); };
   follower_ = std::make_unique<directory::MapFollower>(context_.core, link_.connect_to_directories(),
                                                        std::move(options), map_metrics_);
   follower_->add_listener(*node_);
@@ -155,7 +163,8 @@ env::Task<Result<void>> CellRole::open_port() {
   std::vector<net::ServingCore> serving;
   for (std::uint32_t i = 0; i < context_.runtime.core_count(); ++i) {
     handlers_.push_back(std::make_unique<cell::CellRpcHandler>(context_.runtime.core(i), *node_, rpc_resources_));
-    serving.push_back({.core = context_.runtime.core(i), .handler = *handlers_.back()});
+    guards_.push_back(std::make_unique<PeerGuard>(*handlers_.back()));
+    serving.push_back({.core = context_.runtime.core(i), .handler = *guards_.back()});
   }
   net::HttpServerOptions options;
   options.endpoint = {.address = settings_.address.get(), .port = static_cast<std::uint16_t>(settings_.port.get())};
@@ -176,6 +185,7 @@ env::Task<void> CellRole::stop() {
   if (port_) co_await port_->stop(grace);
   for (auto& [endpoint, connection] : connections_) co_await connection->stop();
   if (cluster_) co_await cluster_->close(context_.core);
+  if (certificates_) co_await certificates_->stop();
   co_await admin_.close();
 }
 

@@ -9,7 +9,9 @@
 #include "cell/node_agent.h"
 #include "cell/node_cell.h"
 #include "cell/rpc_handler.h"
+#include "cli/roles/certificate_watcher.h"
 #include "cli/roles/fleet_link.h"
+#include "cli/roles/peer_guard.h"
 #include "cli/roles/role.h"
 #include "directory/map_follower.h"
 #include "journal/rados/rados_cluster.h"
@@ -45,6 +47,7 @@ class CellRole final : public Role {
   cell::CellRpcResources rpc_resources_;
   const cell::CellContext cell_context_;
   FleetLink link_;
+  std::unique_ptr<CertificateWatcher> certificates_;
   std::vector<env::Endpoint> directories_;
   std::vector<std::pair<env::Endpoint, std::unique_ptr<net::RpcConnection>>> connections_;  // to directories
   std::unique_ptr<journal::RadosCluster> cluster_;
@@ -52,6 +55,7 @@ class CellRole final : public Role {
   std::unique_ptr<cell::NodeCell> node_;
   std::unique_ptr<directory::MapFollower> follower_;
   std::vector<std::unique_ptr<cell::CellRpcHandler>> handlers_;  // by core
+  std::vector<std::unique_ptr<PeerGuard>> guards_;               // by core
   std::unique_ptr<net::HttpServer> port_;
   bool follows_ = false;
   bool beats_ = false;

@@ -49,6 +49,8 @@ env::Task<Result<void>> DirectoryRole::start() {
   if (settings_.process.get().empty()) co_return fail(ErrorCode::invalid_argument, "fleet.process is not set");
   WEIR_CO_CHECK(co_await admin_.open());
   WEIR_CO_TRY(link_, co_await FleetLink::load(context_.core, settings_));
+  certificates_ = std::make_unique<CertificateWatcher>(context_.core, settings_, link_);
+  certificates_->start();
   admin_.health().set_starting("connecting to etcd at " + settings_.etcd.get());
   WEIR_CO_CHECK(co_await open_store());
   make_map_parts();
@@ -112,6 +114,7 @@ void DirectoryRole::make_map_parts() {
     return whom;
   };
   options.file = context_.directory + "/map";
+  options.report = [this] { return admin_.watch().report(); };
   options.poll_wait = seconds(2);
   follower_ = std::make_unique<directory::MapFollower>(context_.core, link_.connect_to_directories(),
                                                        std::move(options), map_metrics_);
@@ -120,21 +123,25 @@ void DirectoryRole::make_map_parts() {
 }
 
 env::Task<Result<void>> DirectoryRole::open_port() {
-  const DirectoryParts parts{
-      .home = context_.core,
-      .source = *source_,
-      .commands = *commands_,
-      .rates = *rates_,
-      .leading = [this]() -> directory::FleetLeader* { return leading_ && election_->is_leader() ? leading_->fleet.get() : nullptr; },
-      .leader = [this] { return leader(); },
-      .status = [this] {
-        return fleet_status_json(settings_.process.get(), election_->leader(), *source_,
-                                 leading_ ? leading_->fleet.get() : nullptr, context_.core.now());
-      }};
+  const DirectoryParts parts{.home = context_.core,
+                             .source = *source_,
+                             .commands = *commands_,
+                             .rates = *rates_,
+                             .leading = [this]() -> directory::FleetLeader* {
+                               return leading_ && election_->is_leader() ? leading_->fleet.get() : nullptr;
+                             },
+                             .leader = [this] { return leader(); },
+                             .status =
+                                 [this] {
+                                   return directory::encode(fleet_status(
+                                       settings_.process.get(), admin_.watch().report(), election_->leader(), *source_,
+                                       leading_ ? leading_->fleet.get() : nullptr, context_.core.now()));
+                                 }};
   std::vector<net::ServingCore> serving;
   for (std::uint32_t i = 0; i < context_.runtime.core_count(); ++i) {
     handlers_.push_back(std::make_unique<DirectoryRpc>(context_.runtime.core(i), parts));
-    serving.push_back({.core = context_.runtime.core(i), .handler = *handlers_.back()});
+    guards_.push_back(std::make_unique<PeerGuard>(*handlers_.back()));
+    serving.push_back({.core = context_.runtime.core(i), .handler = *guards_.back()});
   }
   net::HttpServerOptions options;
   options.endpoint = {.address = settings_.address.get(), .port = static_cast<std::uint16_t>(settings_.port.get())};
@@ -204,6 +211,7 @@ env::Task<void> DirectoryRole::stop() {
   if (follower_ && port_) co_await follower_->stop();
   if (port_) co_await port_->stop(grace);
   if (store_) co_await store_->close();
+  if (certificates_) co_await certificates_->stop();
   co_await admin_.close();
 }
 

@@ -9,8 +9,10 @@
 #include <vector>
 
 #include "cell/remote_cell.h"
+#include "cli/roles/certificate_watcher.h"
 #include "cli/roles/directory_rpc.h"
 #include "cli/roles/fleet_link.h"
+#include "cli/roles/peer_guard.h"
 #include "cli/roles/role.h"
 #include "directory/command_handler.h"
 #include "directory/directory.h"
@@ -55,6 +57,7 @@ class DirectoryRole final : public Role {
   directory::MapMetrics map_metrics_;
   directory::RateMetrics rate_metrics_;
   FleetLink link_;
+  std::unique_ptr<CertificateWatcher> certificates_;
   std::unique_ptr<metastore::Metastore> store_;
   std::unique_ptr<directory::LeaderElection> election_;
   std::unique_ptr<directory::MapSource> source_;
@@ -63,6 +66,7 @@ class DirectoryRole final : public Role {
   std::unique_ptr<directory::RateHandler> rates_;
   std::unique_ptr<Leading> leading_;
   std::vector<std::unique_ptr<DirectoryRpc>> handlers_;  // by core
+  std::vector<std::unique_ptr<PeerGuard>> guards_;       // by core
   std::unique_ptr<net::HttpServer> port_;
   env::TaskGroup tasks_;
   env::Event stop_;

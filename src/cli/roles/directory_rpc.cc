@@ -26,7 +26,8 @@ FleetReply done() {
 
 bool is_for_leader(std::string_view path) noexcept {
   return path == directory::beat_path || path == directory::claim_path || path == directory::define_cell_path ||
-         path == directory::drain_path || is_tenant_path(path);
+         path == directory::drain_path || path == directory::move_lane_path || path == directory::forget_path ||
+         is_tenant_path(path);
 }
 
 }  // namespace
@@ -79,6 +80,19 @@ env::Task<FleetReply> DirectoryRpc::ask_leader(directory::FleetLeader& leader, s
     const auto drain = directory::decode_drain(body);
     if (!drain) co_return refused(drain.error().message);
     co_return leader.set_draining(drain->node, drain->draining) ? done() : refused("there is no node " + drain->node);
+  }
+  if (path == directory::move_lane_path) {
+    const auto move = directory::decode_lane_move(body);
+    if (!move) co_return refused(move.error().message);
+    const auto moves = leader.move(move->lane, move->node);
+    co_return moves ? done() : refused(moves.error().message);
+  }
+  if (path == directory::forget_path) {
+    const auto forget = directory::decode_forget(body);
+    if (!forget) co_return refused(forget.error().message);
+    co_return leader.forget(forget->node)
+        ? done()
+        : refused("node " + forget->node + " is not there, or holds lanes, or is alive and does not drain");
   }
   auto cell = directory::decode_cell_definition(body);
   if (!cell) co_return refused(std::move(cell.error().message));

@@ -1,9 +1,10 @@
 // DirectoryRpc: what a directory answers to the other processes of the fleet, on one core.
 //
 //   follow, command, rates              any directory; commands and asks about call rates are answered by the leader
-//   beat, claim, define_cell, drain,    the leader; others say who leads
-//   and what is in tenant_rpc.h
-//   status                              any directory, as JSON
+//   beat, claim, define_cell, drain,
+//   move_lane, forget, and what is in
+//   tenant_rpc.h                        the leader; others say who leads
+//   status                              any directory
 #pragma once
 
 #include <functional>
@@ -28,7 +29,7 @@ struct DirectoryParts {
   directory::RateHandler& rates;
   std::function<directory::FleetLeader*()> leading;           // null when this process does not lead
   std::function<std::optional<env::Endpoint>()> leader;       // as far as this process knows
-  std::function<std::string()> status;                        // one JSON object
+  std::function<std::string()> status;                        // an encoded FleetStatus
 };
 
 class DirectoryRpc final : public net::HttpHandler {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/bytes.h"
 #include "base/result.h"
 #include "base/settings.h"
 #include "env/network.h"
@@ -36,7 +37,13 @@ struct FleetSettings {
                "Where a node keeps segments: files (its data directory; for a cell of one node) or rados."),
         rados_configuration_file(registry, "rados.configuration_file", "", "Ceph's configuration file."),
         rados_pool(registry, "rados.pool", "weir", "The pool of the cell, which must exist."),
-        rados_authenticates(registry, "rados.authenticates", true, "Whether the Ceph cluster asks for a key (cephx).") {}
+        rados_authenticates(registry, "rados.authenticates", true, "Whether the Ceph cluster asks for a key (cephx)."),
+        rados_lane_capacity_bytes(
+            registry, "rados.lane_capacity_bytes", 0, {0, 1024ULL * 1024 * gibibyte},
+            "What one lane may keep in the pool, copies not counted; beyond it writes are refused, to be tried again, "
+            "while reads and retention go on. 0: what the cluster says is free, and no limit where it does not say, as "
+            "without a manager. A cluster that runs full stops: all lanes of all cells on it, times the copies, should "
+            "come to at most 60 % of its disks.") {}
 
   Setting<std::string> process;
   Setting<std::string> name;
@@ -54,7 +61,13 @@ struct FleetSettings {
   Setting<std::string> rados_configuration_file;
   Setting<std::string> rados_pool;
   Setting<bool> rados_authenticates;
+  Setting<std::uint64_t> rados_lane_capacity_bytes;
 };
+
+// Whether a lane of this capacity, 0 for none, could hold anything: the journal keeps a reserve free and reserves whole
+// segments. Errors: invalid_argument, naming the setting and what it needs.
+[[nodiscard]] Result<void> check_lane_capacity(std::uint64_t capacity_bytes, std::uint64_t reserve_bytes,
+                                               std::uint64_t segment_bytes);
 
 // "address:port,[v6]:port": at least one. Errors: invalid_argument, naming the setting.
 [[nodiscard]] Result<std::vector<env::Endpoint>> parse_endpoints(std::string_view setting, std::string_view text);

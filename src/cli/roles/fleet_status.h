@@ -1,19 +1,20 @@
-// What `weir admin status` shows: one JSON object of what a directory knows. Any directory answers; cells and nodes are
-// in the leader's answer only.
+// What a directory answers to `weir admin status`.
 #pragma once
 
 #include <optional>
 #include <string>
 
 #include "directory/fleet_leader.h"
+#include "directory/fleet_status.h"
 #include "directory/leader_election.h"
 #include "directory/map_source.h"
 
 namespace weir::cli {
 
-// `fleet` may be null. On the directory's core.
-[[nodiscard]] std::string fleet_status_json(const std::string& process, const std::optional<directory::LeaderView>& leader,
-                                            const directory::MapSource& source, const directory::FleetLeader* fleet,
-                                            MonotonicTime now);
+// `fleet` is null where this process does not lead. On the directory's core.
+[[nodiscard]] directory::FleetStatus fleet_status(const std::string& process, const directory::ProcessReport& report,
+                                                  const std::optional<directory::LeaderView>& leader,
+                                                  const directory::MapSource& source,
+                                                  const directory::FleetLeader* fleet, MonotonicTime now);
 
 }  // namespace weir::cli

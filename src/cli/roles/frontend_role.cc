@@ -53,6 +53,8 @@ env::Task<Result<void>> FrontEndRole::start() {
   if (settings_.process.get().empty()) co_return fail(ErrorCode::invalid_argument, "fleet.process is not set");
   WEIR_CO_CHECK(co_await admin_.open());
   WEIR_CO_TRY(link_, co_await FleetLink::load(context_.core, settings_));
+  certificates_ = std::make_unique<CertificateWatcher>(context_.core, settings_, link_);
+  certificates_->start();
   WEIR_CO_TRY(directories_, parse_endpoints("fleet.directories", settings_.directories.get()));
   WEIR_CO_CHECK(co_await load_credentials());
   cells_ = std::make_unique<cell::RemoteCell>(context_.runtime, context_.core, link_.connect_to_nodes(),
@@ -105,6 +107,7 @@ void FrontEndRole::make_follower() {
   options.slice = directory::MapSlice::of_fleet(settings_.name.get());
   options.directories = [this] { return directories_; };
   options.file = context_.directory + "/map";
+  options.report = [this] { return admin_.watch().report(); };
   follower_ = std::make_unique<directory::MapFollower>(context_.core, link_.connect_to_directories(),
                                                        std::move(options), map_metrics_);
   first_map_ = std::make_unique<FirstMap>();
@@ -210,6 +213,7 @@ env::Task<void> FrontEndRole::stop() {
   if (cells_) co_await cells_->stop();
   if (map_credentials_) co_await map_credentials_->stop();
   if (file_credentials_) co_await file_credentials_->stop();
+  if (certificates_) co_await certificates_->stop();
   co_await admin_.close();
 }
 

@@ -11,6 +11,7 @@
 #include "cli/credentials_watcher.h"
 #include "cli/map_credentials.h"
 #include "cli/map_publisher.h"
+#include "cli/roles/certificate_watcher.h"
 #include "cli/roles/fleet_link.h"
 #include "cli/roles/role.h"
 #include "directory/map_follower.h"
@@ -52,6 +53,7 @@ class FrontEndRole final : public Role {
   cell::RemoteCellMetrics cell_metrics_;
   directory::MapMetrics map_metrics_;
   FleetLink link_;
+  std::unique_ptr<CertificateWatcher> certificates_;
   std::vector<env::Endpoint> directories_;
   std::unique_ptr<CredentialsWatcher> file_credentials_;  // one of the two
   std::unique_ptr<MapCredentials> map_credentials_;
