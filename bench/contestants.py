@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 sys.path.insert(0, str(ROOT / "scripts" / "cluster"))
 
-from cluster import Cluster, fetch, wait_for  # noqa: E402
+from cluster import ADMIN_OFFSET, Cluster, fetch  # noqa: E402
 from harness.server import Server, free_port  # noqa: E402
 from harness.wire import ApiError, Wire  # noqa: E402
 
@@ -161,11 +161,12 @@ class Fleet:
         (fleet.folder / "directory-0").mkdir(exist_ok=True)
         fleet.start_directory(0)
         fleet.define_cell(0, lanes=self.lanes)
+        fleet.define_tenants()
         settings = {"limits.enforce_rates": False}
         fleet.start_node(0, 0, self.engine, settings)
         fleet.start_front_end(0, settings)
-        wait_for("the node", lambda: fleet.ready(fleet.node_port(0, 0)))
-        wait_for("the front end", lambda: fleet.ready(self.port))
+        fleet.wait_ready("node-0-0", fleet.node_port(0, 0))
+        fleet.wait_ready("frontend-0", self.port)
         create_stream(self.port)
 
     def stop(self):
@@ -178,7 +179,7 @@ class Fleet:
     def committed(self):
         """Batches and their bytes, since the node's start."""
         totals = {"weir_journal_commits_total": 0.0, "weir_journal_committed_bytes_total": 0.0}
-        for line in fetch(f"http://127.0.0.1:{self.cluster.node_port(0, 0) + 200}/metrics")[1].decode().splitlines():
+        for line in fetch(f"http://127.0.0.1:{self.cluster.node_port(0, 0) + ADMIN_OFFSET}/metrics")[1].decode().splitlines():
             name, _, value = line.partition(" ")
             if name.partition("{")[0] in totals:
                 totals[name.partition("{")[0]] += float(value)

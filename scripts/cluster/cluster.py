@@ -21,6 +21,8 @@ ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 WEIR = Path(os.environ.get("WEIR_BINARY", ROOT / "build" / "release" / "weir"))
 
+# From a process's port to its admin port.
+ADMIN_OFFSET = 200
 
 # Of the account that has a fleet of its own.
 DEDICATED_ACCOUNT = "111111111111"
@@ -163,26 +165,26 @@ class Cluster:
         wait_for("etcd", lambda: fetch(url + "/health")[0] == 200)
 
     def start_directory(self, index):
-        self.weir("directory", f"directory-{index}", self.directory_port(index) + 200,
+        self.weir("directory", f"directory-{index}", self.directory_port(index) + ADMIN_OFFSET,
                   {"fleet.port": self.directory_port(index), "fleet.etcd": f"127.0.0.1:{self.etcd_port}"})
 
     def start_node(self, cell, index, engine="rados", more=None):
         settings = {"fleet.port": self.node_port(cell, index), "fleet.cell": cell, "cell.engine": engine}
         if engine == "rados":
             settings |= {"rados.configuration_file": str(self.folder / "ceph" / "ceph.conf"), "rados.authenticates": False}
-        self.weir("cell", f"node-{cell}-{index}", self.node_port(cell, index) + 200, settings | (more or {}))
+        self.weir("cell", f"node-{cell}-{index}", self.node_port(cell, index) + ADMIN_OFFSET, settings | (more or {}))
 
     @property
     def secrets_key(self):
         return self.certificates / "secrets-key"
 
     def start_front_end(self, index, more=None):
-        self.weir("frontend", f"frontend-{index}", self.front_end_port(index) + 200,
+        self.weir("frontend", f"frontend-{index}", self.front_end_port(index) + ADMIN_OFFSET,
                   {"server.port": self.front_end_port(index), "server.tls_enabled": True,
                    "server.tls_port": self.tls_port(index), "fleet.secrets_key_file": str(self.secrets_key)} | (more or {}))
 
     def start_dedicated(self, index):
-        self.weir("frontend", f"dedicated-{index}", self.dedicated_port(index) + 200,
+        self.weir("frontend", f"dedicated-{index}", self.dedicated_port(index) + ADMIN_OFFSET,
                   {"server.port": self.dedicated_port(index), "fleet.name": "dedicated",
                    "fleet.secrets_key_file": str(self.secrets_key)})
 
@@ -192,10 +194,27 @@ class Cluster:
         config = self.folder / f"{name}.toml"
         self.spawn(name, [WEIR, role, "--config", config])
         admin_port = int(re.search(r"^admin_port = (\d+)$", config.read_text(), re.MULTILINE)[1])
-        wait_for(name, lambda: fetch(f"http://127.0.0.1:{admin_port}/readyz")[0] == 200)
+        self.wait_ready(name, admin_port - ADMIN_OFFSET)
 
     def ready(self, port):
-        return fetch(f"http://127.0.0.1:{port + 200}/readyz")[0] == 200
+        return fetch(f"http://127.0.0.1:{port + ADMIN_OFFSET}/readyz")[0] == 200
+
+    def wait_ready(self, name, port):
+        """Raises with the end of its log when the process has ended, or is not ready in time."""
+        def ready_or_gone():
+            return self.ready(port) or not self.is_running(name)
+        try:
+            wait_for(name, ready_or_gone)
+        except RuntimeError as late:
+            raise RuntimeError(f"{late}: {self.last_words(name)}") from late
+        if not self.ready(port):
+            raise RuntimeError(f"{name} has ended: {self.last_words(name)}")
+
+    def last_words(self, name, lines=3):
+        try:
+            return "\n".join((self.folder / f"{name}.log").read_text(errors="replace").splitlines()[-lines:])
+        except OSError as unreadable:
+            return str(unreadable)
 
     def admin(self, *words, secret=None):
         return self.ask_directories(self.directories(), *words, secret=secret)
@@ -268,11 +287,11 @@ class Cluster:
             self.start_dedicated(index)
         for cell in range(cells):
             for index in range(nodes):
-                wait_for(f"node-{cell}-{index}", lambda c=cell, i=index: self.ready(self.node_port(c, i)))
+                self.wait_ready(f"node-{cell}-{index}", self.node_port(cell, index))
         for index in range(front_ends):
-            wait_for(f"frontend-{index}", lambda i=index: self.ready(self.front_end_port(i)))
+            self.wait_ready(f"frontend-{index}", self.front_end_port(index))
         for index in range(dedicated):
-            wait_for(f"dedicated-{index}", lambda i=index: self.ready(self.dedicated_port(i)))
+            self.wait_ready(f"dedicated-{index}", self.dedicated_port(index))
 
     def down(self):
         names = sorted(path.name for path in self.pids.glob("*")) if self.pids.exists() else []

@@ -15,6 +15,8 @@ constexpr std::uint64_t descriptors_per_core = 4;
 constexpr std::uint64_t other_descriptors = 64;
 // Segment files that a lane has in hand beside its store's cache of open ones.
 constexpr std::uint64_t descriptors_per_lane = 4;
+// A segment that was written to has a second one (env::OpenMode::read_write_uncached).
+constexpr std::uint64_t descriptors_per_segment = 2;
 // The program, its threads' stacks in use, the shard map of a full account.
 constexpr std::uint64_t base_memory_bytes = 64 * mebibyte;
 
@@ -32,7 +34,8 @@ WorstCase worst_case(const AllSettings& settings, std::uint32_t cores, std::uint
   need.threads = cores + settings.server.blocking_threads.get() + other_threads;
   if (settings.fleet.engine.get() == "rados") need.threads += journal::rados_threads;
   need.descriptors = settings.net.connections_max.get() + cores * descriptors_per_core +
-                     lanes * (settings.journal.open_files_max.get() + descriptors_per_lane) + other_descriptors;
+                     lanes * (descriptors_per_segment * settings.journal.open_files_max.get() + descriptors_per_lane) +
+                     other_descriptors;
   need.memory_bytes = base_memory_bytes + settings.net.request_memory_bytes_max.get() +
                       settings.net.response_memory_bytes_max.get() + cores * settings.net.buffer_cache_bytes_max.get() +
                       settings.journal.tail_cache_bytes_max.get() + settings.journal.footer_cache_bytes_max.get() +

@@ -21,8 +21,11 @@ enum class Durability : std::uint8_t {
 };
 
 enum class OpenMode : std::uint8_t {
-  read_only,       // must exist
-  read_write,      // must exist
+  read_only,   // must exist
+  read_write,  // must exist
+  // As read_write, for what is hardly read again soon: writes of whole sectors (offset and length multiples of 512)
+  // leave nothing in the system's page cache, where the file system can do that. May take a second descriptor.
+  read_write_uncached,
   create_new,      // must not exist; read and write
   open_or_create,  // read and write
 };

@@ -257,7 +257,7 @@ env::Task<Result<FileSegmentStore::FilePointer>> FileSegmentStore::file_of(Segme
       co_return known->file;
     }
     const std::uint64_t changes_before = changes_;
-    WEIR_CO_TRY(FilePointer file, co_await files_.open(path_of(number), env::OpenMode::read_write));
+    WEIR_CO_TRY(FilePointer file, co_await files_.open(path_of(number), env::OpenMode::read_write_uncached));
     if (changes_ != changes_before) continue;
     if (std::ranges::find(open_files_, number, &OpenFile::number) != open_files_.end()) continue;
     open_files_.push_front({number, file});

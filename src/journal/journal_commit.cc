@@ -15,7 +15,7 @@ constexpr std::array<std::byte, sector_bytes> padding_zeros{};
 
 // A segment is prepared in steps of this size, so that the commits beside it never wait for a long flush, and so that
 // whoever needs the segment at once gets it after one step.
-constexpr std::uint64_t prepare_step_bytes = 2 * mebibyte;
+constexpr std::uint64_t prepare_step_bytes = mebibyte;
 
 // To the callers of commit, no_space means that nothing was written. After a failed write that is not known.
 std::unexpected<Error> failed_write(std::string_view doing, Error error) {

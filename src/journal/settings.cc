@@ -19,7 +19,8 @@ JournalSettings::JournalSettings(SettingsRegistry& registry)
       space_reserve_bytes(registry, "journal.space_reserve_bytes", 256 * mebibyte, {0, 1024 * gibibyte},
                           "Free disk below which no new segment is begun; writes are then refused, reads and "
                           "retention go on."),
-      open_files_max(registry, "journal.open_files_max", 64, {4, 65536}, "Segment files that one lane keeps open."),
+      open_files_max(registry, "journal.open_files_max", 64, {4, 65536},
+                     "Segment files that one lane keeps open; one that was written to takes two descriptors."),
       trim_interval(registry, "journal.trim_interval", seconds(60), {seconds(1), hours(24)},
                     "Time between two looks for records whose retention has passed.") {}
 

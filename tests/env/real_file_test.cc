@@ -1,12 +1,20 @@
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <functional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "env/file.h"
 #include "env/runtime.h"
@@ -129,6 +137,88 @@ Task<int> full_disk(Core& core, std::string) {
   co_return 0;
 }
 
+// How many of the file's pages the page cache holds.
+std::size_t pages_in_cache(const std::string& path) {
+  const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  struct stat status{};
+  EXPECT_EQ(::fstat(descriptor, &status), 0);
+  const auto bytes = static_cast<std::size_t>(status.st_size);
+  void* const mapped = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, descriptor, 0);
+  ::close(descriptor);
+  std::vector<unsigned char> pages((bytes + 4095) / 4096);
+  EXPECT_EQ(::mincore(mapped, bytes, pages.data()), 0);
+  ::munmap(mapped, bytes);
+  return static_cast<std::size_t>(std::ranges::count_if(pages, [](unsigned char page) { return (page & 1) != 0; }));
+}
+
+bool can_write_past_the_cache(const std::string& directory) {
+  const int descriptor = ::open((directory + "/probe").c_str(), O_CREAT | O_WRONLY | O_DIRECT | O_CLOEXEC, 0600);
+  alignas(4096) static const std::array<char, 4096> block{};
+  const bool can = descriptor >= 0 && ::pwrite(descriptor, block.data(), 512, 0) == 512;
+  if (descriptor >= 0) ::close(descriptor);
+  return can;
+}
+
+std::unique_ptr<File> opened_uncached(Result<std::unique_ptr<File>> created, Result<std::unique_ptr<File>> opened) {
+  EXPECT_TRUE(created);
+  EXPECT_TRUE(opened);
+  return std::move(*opened);
+}
+
+// In parts of odd sizes, and more than is copied at a time.
+Task<int> whole_sectors(Core& core, std::string directory) {
+  const std::string path = directory + "/a";
+  auto created = co_await core.files().open(path, OpenMode::create_new);
+  const auto file =
+      opened_uncached(std::move(created), co_await core.files().open(path, OpenMode::read_write_uncached));
+  std::string expected;
+  for (int i = 0; expected.size() < 1536 * 1024; ++i) expected += std::to_string(i);
+  expected.resize(1536 * 1024);
+  std::vector<BytesView> parts;
+  for (BytesView rest = as_bytes(expected); !rest.empty();) {
+    parts.push_back(rest.first(std::min<std::size_t>(rest.size(), 70'001)));
+    rest = rest.subspan(parts.back().size());
+  }
+  EXPECT_TRUE(co_await file->write_at(512, parts, Durability::synced));
+  if (can_write_past_the_cache(directory)) EXPECT_EQ(pages_in_cache(path), 0U);
+  EXPECT_EQ(*co_await read_whole_file(core.files(), path, 2 << 20), std::string(512, '\0') + expected);
+  co_return 0;
+}
+
+TEST_F(RealFileTest, WholeSectorsGoPastTheCacheWhereAsked) { run(whole_sectors); }
+
+// What readers have brought into the cache is never served after it was overwritten.
+Task<int> read_and_overwrite(Core& core, std::string directory) {
+  const std::string path = directory + "/a";
+  auto created = co_await core.files().open(path, OpenMode::create_new);
+  const auto file =
+      opened_uncached(std::move(created), co_await core.files().open(path, OpenMode::read_write_uncached));
+  EXPECT_TRUE(co_await file->truncate(16 * 1024));
+  std::string expected(16 * 1024, '\0');
+  std::string seen(expected.size(), '?');
+  for (std::size_t round = 0; round < 60; ++round) {
+    // Now a sector in the middle of a page, now bytes that only the cache can write.
+    const std::size_t offset = round * 512 % (15 * 1024) + (round % 3 == 2 ? 5 : 0);
+    const std::string text(512 * (1 + round % 2), static_cast<char>('a' + round % 26));
+    const BytesView part = as_bytes(text);
+    EXPECT_TRUE(co_await file->write_at(offset, {&part, 1}, Durability::buffered));
+    expected.replace(offset, text.size(), text);
+    EXPECT_EQ(*co_await file->read_at(0, writable(seen)), expected.size());
+    EXPECT_EQ(seen, expected) << "round " << round;
+  }
+  co_return 0;
+}
+
+TEST_F(RealFileTest, ReadsSeeWhatWentPastTheCache) { run(read_and_overwrite); }
+
+// Older kernels refuse direct writes there.
+TEST_F(RealFileTest, ATemporaryFileSystemTakesThemToo) {
+  std::string pattern = "/dev/shm/weir-file-test-XXXXXX";
+  if (::mkdtemp(pattern.data()) == nullptr) GTEST_SKIP() << "no /dev/shm";
+  std::filesystem::remove_all(std::exchange(directory, pattern));
+  run(read_and_overwrite);
+}
+
 TEST_F(RealFileTest, AFullDiskIsNoSpace) { run(full_disk); }
 
 // The limit on file size makes the system write a part and then refuse: the short write must not pass for a whole one.
@@ -141,6 +231,30 @@ Task<int> short_write(Core& core, std::string directory) {
   EXPECT_EQ(refused.error().code, ErrorCode::io);
   EXPECT_EQ(*co_await (*file)->size(), 60U);
   co_return 0;
+}
+
+Task<int> short_direct_write(Core& core, std::string directory) {
+  const std::string path = directory + "/limited";
+  auto created = co_await core.files().open(path, OpenMode::create_new);
+  const auto file =
+      opened_uncached(std::move(created), co_await core.files().open(path, OpenMode::read_write_uncached));
+  const std::string text(4096, 'x');
+  const BytesView part = as_bytes(text);
+  const auto refused = co_await file->write_at(0, {&part, 1}, Durability::synced);
+  EXPECT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, ErrorCode::io);
+  EXPECT_LE(*co_await file->size(), 1500U);
+  co_return 0;
+}
+
+TEST_F(RealFileTest, AShortWritePastTheCacheIsNotAWholeOne) {
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+  const rlimit limited{1500, before.rlim_max};
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &limited), 0);
+  run(short_direct_write);
+  ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
 }
 
 TEST_F(RealFileTest, AShortWriteIsNotAWholeOne) {

@@ -31,7 +31,10 @@ void close_on_pool(RealCore& core, Descriptor descriptor) {
   if (descriptor.is_open()) core.pool().submit(*new CloseJob(std::move(descriptor)));
 }
 
-RealFile::~RealFile() { close_on_pool(core_, std::move(descriptor_)); }
+RealFile::~RealFile() {
+  close_on_pool(core_, direct_.release());
+  close_on_pool(core_, std::move(descriptor_));
+}
 
 // Reads what the page cache holds from `offset` on, without ever waiting for the disk. Returns how many bytes.
 std::size_t RealFile::read_cached(std::uint64_t offset, MutableBytes out) noexcept {
@@ -68,8 +71,13 @@ Task<Result<std::size_t>> RealFile::read_at(std::uint64_t offset, MutableBytes o
   co_return rest;
 }
 
-Result<void> RealFile::write_fully(std::uint64_t offset, std::span<const BytesView> parts) const {
+Result<void> RealFile::write_fully(std::uint64_t offset, std::span<const BytesView> parts) {
   Gather gather(parts);
+  if (writes_directly_) {
+    WEIR_TRY(const std::uint64_t written, direct_.write(descriptor_.get(), path_, offset, parts));
+    gather.advance(written);
+    offset += written;
+  }
   Gather::Pieces pieces;
   while (!gather.done()) {
     const int count = static_cast<int>(gather.next(pieces));

@@ -31,7 +31,8 @@ class RealFileLock final : public FileLock {
 int open_flags(OpenMode mode) noexcept {
   switch (mode) {
     case OpenMode::read_only: return O_RDONLY | O_CLOEXEC;
-    case OpenMode::read_write: return O_RDWR | O_CLOEXEC;
+    case OpenMode::read_write:
+    case OpenMode::read_write_uncached: return O_RDWR | O_CLOEXEC;
     case OpenMode::create_new: return O_RDWR | O_CLOEXEC | O_CREAT | O_EXCL;
     case OpenMode::open_or_create: return O_RDWR | O_CLOEXEC | O_CREAT;
   }
@@ -109,7 +110,8 @@ Task<Result<std::unique_ptr<File>>> RealFileSystem::open(std::string path, OpenM
   Result<Descriptor> opened;
   co_await core_.blocking([&] { opened = open_descriptor(path, open_flags(mode), permissions); });
   if (!opened) co_return std::unexpected(std::move(opened.error()));
-  co_return std::make_unique<RealFile>(core_, std::move(*opened), std::move(path));
+  co_return std::make_unique<RealFile>(core_, std::move(*opened), std::move(path),
+                                       mode == OpenMode::read_write_uncached);
 }
 
 Task<Result<void>> RealFileSystem::create_directories(std::string path) {

@@ -8,6 +8,7 @@
 #include "env/file.h"
 #include "env/real/core.h"
 #include "env/real/descriptor.h"
+#include "env/real/direct_writer.h"
 
 namespace weir::env::real {
 
@@ -16,8 +17,8 @@ void close_on_pool(RealCore& core, Descriptor descriptor);
 
 class RealFile final : public File {
  public:
-  RealFile(RealCore& core, Descriptor descriptor, std::string path)
-      : core_(core), descriptor_(std::move(descriptor)), path_(std::move(path)) {}
+  RealFile(RealCore& core, Descriptor descriptor, std::string path, bool writes_directly)
+      : core_(core), descriptor_(std::move(descriptor)), path_(std::move(path)), writes_directly_(writes_directly) {}
   RealFile(const RealFile&) = delete;
   RealFile& operator=(const RealFile&) = delete;
   ~RealFile() override;
@@ -32,13 +33,15 @@ class RealFile final : public File {
  private:
   [[nodiscard]] std::size_t read_cached(std::uint64_t offset, MutableBytes out) noexcept;
   [[nodiscard]] Result<std::size_t> read_fully(std::uint64_t offset, MutableBytes out) const;
-  [[nodiscard]] Result<void> write_fully(std::uint64_t offset, std::span<const BytesView> parts) const;
+  [[nodiscard]] Result<void> write_fully(std::uint64_t offset, std::span<const BytesView> parts);
   [[nodiscard]] Result<void> sync_data() const;
   [[nodiscard]] Result<void> resize(std::uint64_t size) const;
 
   RealCore& core_;
   Descriptor descriptor_;
   std::string path_;
+  const bool writes_directly_;
+  DirectWriter direct_;
   bool reads_cache_ = true;  // until the file system says that it cannot
 };
 
