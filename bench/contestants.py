@@ -100,6 +100,11 @@ class Contestant:
     def pid(self):
         return self.process.pid
 
+    def send_all(self, number):
+        """A signal to the process and to its children."""
+        for pid in [self.pid, *map(int, children_of(self.pid))]:
+            os.kill(pid, number)
+
 
 def create_stream(port, name=STREAM, shards=SHARDS):
     """Creates a stream on anything that speaks Kinesis and waits for it."""

@@ -53,15 +53,30 @@ class Bench:
     def load(self, contestant, bodies, **more):
         return lambda: measure.load(contestant, bodies, seconds=self.options.seconds, warm_up=self.options.warm_up, **more)
 
+    def load_alone(self, contestant, everyone, bodies, **more):
+        """While the others stand still: some have work left over from their own turn."""
+        run = self.load(contestant, bodies, **more)
+
+        def alone():
+            for other in everyone:
+                other.send_all(signal.SIGCONT if other is contestant else signal.SIGSTOP)
+            try:
+                return run()
+            finally:
+                for other in everyone:
+                    other.send_all(signal.SIGCONT)
+        return alone
+
     def single_puts(self, rivals):
         put, xadd = self.bodies.put_record(), self.bodies.xadd()
         every = [self.weir, *rivals]
         self.rounds("PutRecord x64", {
-            contestant.name: self.load(contestant, xadd if contestant.speaks == "redis" else put) for contestant in every})
+            contestant.name: self.load_alone(contestant, every, xadd if contestant.speaks == "redis" else put)
+            for contestant in every})
         self.rounds("PutRecord lone", {
-            "weir": self.load(self.weir, put, connections=1),
+            "weir": self.load_alone(self.weir, every, put, connections=1),
             "fdatasync": lambda: measure.disk(self.folder, min(3, self.options.seconds)),
-            **{c.name: self.load(c, xadd, connections=1) for c in rivals if c.speaks == "redis"}})
+            **{c.name: self.load_alone(c, every, xadd, connections=1) for c in rivals if c.speaks == "redis"}})
 
     def fleet_on_files(self):
         """The same load through a front end and a node, and through `weir serve`."""
@@ -121,9 +136,10 @@ class Bench:
 
     def batched_puts(self, rivals):
         many, few = self.bodies.put_records(), self.bodies.put_records("put-records-few", requests=4)
+        every = [contestant for contestant in [self.weir, *rivals] if contestant.speaks == "kinesis" and contestant.name != "nginx"]
         self.rounds("PutRecords x8", {
-            contestant.name: self.load(contestant, many if contestant is self.weir else few, operation="PutRecords", connections=8)
-            for contestant in [self.weir, *rivals] if contestant.speaks == "kinesis" and contestant.name != "nginx"})
+            contestant.name: self.load_alone(contestant, every, many if contestant is self.weir else few, operation="PutRecords",
+                                             connections=8) for contestant in every})
 
     def reads_from_the_tail(self):
         create_stream(self.weir.port, TAIL)
@@ -253,12 +269,13 @@ def main():
     base.mkdir(parents=True, exist_ok=True)
     free_gb = shutil.disk_usage(base).free / 2**30
     options.retained_gb = round(min(options.retained_gb, (free_gb - 5) / FREE_FACTOR), 1)
+    commit = report.commit()  # of what was built; the tree may change while it is measured
     folder = Path(tempfile.mkdtemp(prefix="bench-", dir=base))
     try:
         results = Bench(options, folder).run()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    document = {"machine": report.machine(base), "commit": report.commit(), "options": {
+    document = {"machine": report.machine(base), "commit": commit, "options": {
         name: str(value) for name, value in vars(options).items()}, "results": results}
     (ROOT / "build" / "bench-results.json").write_text(json.dumps(document, indent=1))
     text = report.markdown(document)

@@ -1,12 +1,16 @@
 #include "cell/node_router.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/container/flat_hash_set.h"
 #include "base/assert.h"
 
 namespace weir::cell {
 namespace {
+
+// A node that has given its lanes up has answered their calls before; one that lost them may answer, or hang.
+constexpr Duration last_answers_max = milliseconds(500);
 
 env::Endpoint endpoint_of(const directory::LaneOwner& owner) { return {.address = owner.address, .port = owner.port}; }
 
@@ -77,7 +81,9 @@ void NodeRouter::let_go_of_idle_nodes() {
   for (const auto& [lane, owner] : map_->owners()) owners.insert(to_string(endpoint_of(*owner)));
   absl::erase_if(nodes_, [&](const auto& entry) {
     Node& node = *entry.second;
-    node.is_owner = owners.contains(entry.first);
+    const bool was_owner = std::exchange(node.is_owner, owners.contains(entry.first));
+    if (node.is_owner) core_.disarm(node);
+    if (was_owner && !node.is_owner) core_.arm(node, core_.now() + last_answers_max);
     if (node.in_flight != 0 || node.is_owner) return false;
     node.connection->close();
     metrics_.connections.add(-1);
@@ -90,7 +96,7 @@ NodeRouter::Node* NodeRouter::connect(const env::Endpoint& endpoint) {
   const std::string name = to_string(endpoint);
   if (const auto known = nodes_.find(name); known != nodes_.end()) return known->second.get();
   if (nodes_.size() >= settings_.connections_max.get()) return nullptr;
-  auto node = std::make_unique<Node>();
+  auto node = std::make_unique<Node>(core_);
   node->connection = connect_(core_, endpoint);
   metrics_.connections.add(1);
   return nodes_.emplace(name, std::move(node)).first->second.get();

@@ -35,7 +35,8 @@ class NodeRouter {
   NodeRouter& operator=(const NodeRouter&) = delete;
   ~NodeRouter();  // after stop()
 
-  // Takes the owners from `map`, unless it is older than the last, and lets go of nodes that own nothing any more.
+  // Takes the owners from `map`, unless it is older than the last, and lets go of nodes that own nothing any more: of
+  // what is in flight to them the outcome is unknown after half a second, for one that hangs will not tell.
   void apply(directory::ShardMapPointer map);
   // Refuses calls from now on, breaks those under way, and waits for them.
   [[nodiscard]] env::Task<void> stop();
@@ -54,7 +55,13 @@ class NodeRouter {
                                           MonotonicTime deadline);
 
  private:
-  struct Node {
+  // As a timer: owns nothing any more, and has been given time to answer what is in flight.
+  struct Node final : env::Timer {
+    explicit Node(env::Core& home) noexcept : core(home) {}
+    ~Node() override { core.disarm(*this); }
+    void on_expiry() override { connection->close(); }
+
+    env::Core& core;
     std::unique_ptr<net::RpcConnection> connection;
     std::uint64_t in_flight = 0;
     bool is_owner = true;  // of a lane; when not, it goes with its last call

@@ -274,6 +274,34 @@ TEST(RemoteCell, ANewOwnerDoesNotWaitForARequestThatTheOldOneHolds) {
   });
 }
 
+TEST(RemoteCell, WhatANodeHoldsThatLostItsLanesIsGivenUpBeforeItsTimeIsOver) {
+  FrontEnd front_end;
+  SlowNodes slow{.duration = milliseconds(1), .hung = "10.0.0.1"};
+  front_end.nodes.serve = [&slow](env::Core& core, Received request) { return slow.serve(core, std::move(request)); };
+  run(front_end, [&](env::Core& core) -> env::Task<void> {
+    co_await front_end.cell->apply(map_of(1, {{0, owner("10.0.0.1", 5)}, {1, owner("10.0.0.1", 6)}}));
+    env::TaskGroup tasks(core);
+    std::vector<AppendReply> stuck;
+    tasks.spawn(put_into(core, *front_end.cell, 0, 10, stuck));
+    co_await core.sleep_for(milliseconds(10));
+    co_await front_end.cell->apply(map_of(2, {{0, owner("10.0.0.2", 7)}, {1, owner("10.0.0.1", 6)}}));
+    co_await core.sleep_for(seconds(2));
+    EXPECT_TRUE(stuck.empty());  // the node still owns a lane
+    const MonotonicTime lost_all = core.now();
+    co_await front_end.cell->apply(map_of(3, {{0, owner("10.0.0.2", 7)}, {1, owner("10.0.0.2", 8)}}));
+    co_await tasks.wait();
+    EXPECT_GE(core.now() - lost_all, milliseconds(500));
+    EXPECT_LT(core.now() - lost_all, milliseconds(600));
+    EXPECT_EQ(stuck[0].refusal, Refusal::failed);
+    // Back as an owner it is spoken to as if nothing had been.
+    slow.hung.clear();
+    co_await front_end.cell->apply(map_of(4, {{0, owner("10.0.0.1", 9)}, {1, owner("10.0.0.2", 8)}}));
+    EXPECT_EQ((co_await put(core, *front_end.cell, 0)).refusal, Refusal::none);
+    co_await core.sleep_for(seconds(1));
+    EXPECT_EQ((co_await put(core, *front_end.cell, 0)).refusal, Refusal::none);
+  });
+}
+
 TEST(RemoteCell, StoppingAnswersEverythingThatIsUnderWay) {
   FrontEnd front_end;
   SlowNodes slow{.hung = "10.0.0.1"};

@@ -1,7 +1,9 @@
 """One tenant at ten times its limits takes nothing from the others.
 
 The flood has a rate of its own, ten times what the limits admit, and not what the machine takes: what is measured is
-whether the fleet keeps one tenant from another, and not how it shares two cores with the program that floods it.
+whether the fleet keeps one tenant from another, and not how it shares two cores with the program that floods it. The
+senders therefore have the lowest priority, and what the flood costs is told apart from what the same tenant costs that
+keeps to its limits: that much it may use, and Ceph and the fleet work for it on the same cores.
 """
 import json
 import math
@@ -23,8 +25,6 @@ TIMES = 10
 FLOOD_SENT = 0.2  # what a busy machine may send of the flood and still show something
 OTHERS_ERRORS = 0.001
 OTHERS_P99 = 1.2
-# On a machine that the flood's senders, Ceph and the fleet share, this much may be theirs; more is the product's.
-SHARED_MACHINE_MS = 300
 FLOOD_PY = Path(__file__).resolve().parent / "flood.py"
 
 GOOD = sigv4.Credentials("test", "test")
@@ -106,19 +106,19 @@ def normal_load(stream):
             mix("DescribeStreamSummary", [{"StreamName": stream.name}], 4, 2)]
 
 
-def flood_of(stream):
-    """Ten times what the stream's shards and the account's calls may do, each limit by itself."""
+def load_of(stream, times):
+    """So many times what the stream's shards and the account's calls may do, each limit by itself."""
     every = range(len(stream.shards))
     shards = len(stream.shards)
-    return [mix("PutRecords", [put_many(stream, shard, 100, 20) for shard in every], shards * 1_000 * TIMES / 100, 24, "records"),
-            mix("PutRecords", [put_many(stream, shard, 10, 100_000) for shard in every], shards * 1.05 * TIMES, 12, "bytes"),
-            mix("PutRecord", [put(stream, shard, 200) for shard in every], 300, 24, "single records"),
-            mix("GetRecords", [{"ShardIterator": stream.iterator(shard)} for shard in stream.shards], shards * 5 * TIMES, 24),
+    return [mix("PutRecords", [put_many(stream, shard, 100, 20) for shard in every], shards * 1_000 * times / 100, 24, "records"),
+            mix("PutRecords", [put_many(stream, shard, 10, 100_000) for shard in every], shards * 1.05 * times, 12, "bytes"),
+            mix("PutRecord", [put(stream, shard, 200) for shard in every], 30 * times, 24, "single records"),
+            mix("GetRecords", [{"ShardIterator": stream.iterator(shard)} for shard in stream.shards], shards * 5 * times, 24),
             mix("GetShardIterator", [{"StreamName": stream.name, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"}
-                                     for shard in stream.shards], shards * 5 * TIMES, 12),
-            mix("ListStreams", [{}], 5 * TIMES, 12),
-            mix("DescribeStreamSummary", [{"StreamName": stream.name}], 20 * TIMES, 12),
-            mix("CreateStream", [{"StreamName": stream.name, "ShardCount": 1}], 5 * TIMES, 6)]
+                                     for shard in stream.shards], shards * 5 * times, 12),
+            mix("ListStreams", [{}], 5 * times, 12),
+            mix("DescribeStreamSummary", [{"StreamName": stream.name}], 20 * times, 12),
+            mix("CreateStream", [{"StreamName": stream.name, "ShardCount": 1}], 5 * times, 6)]
 
 
 def cpu_seconds(cluster, prefix):
@@ -147,12 +147,13 @@ class Watch:
 class Tenant:
     """The load of one tenant, under way."""
 
-    def __init__(self, cluster, credentials, mixes, seconds):
+    def __init__(self, cluster, credentials, mixes, seconds, gives_way=False):
         self.plan = tempfile.NamedTemporaryFile("w", suffix=".json")
         json.dump({"seconds": seconds, "ports": [cluster.front_end_port(index) for index in range(FRONT_ENDS)],
                    "key": [credentials.access_key_id, credentials.secret], "mixes": mixes}, self.plan)
         self.plan.flush()
-        self.process = subprocess.Popen([sys.executable, FLOOD_PY, self.plan.name], stdout=subprocess.PIPE, text=True)
+        priority = ["nice", "-n", "19"] if gives_way else []
+        self.process = subprocess.Popen([*priority, sys.executable, FLOOD_PY, self.plan.name], stdout=subprocess.PIPE, text=True)
 
     def result(self):
         out, _ = self.process.communicate(timeout=180)
@@ -177,49 +178,64 @@ def put_latencies(result):
     return result["PutRecord"]["latencies"] + result["PutRecords"]["latencies"]
 
 
+class Measured:
+    """What the tenant who keeps to its limits sees while the other sends so many times its own; 0: nothing."""
+
+    def __init__(self, cluster, mine, others, times, seconds):
+        self.times = times
+        senders = [Tenant(cluster, POISON, load_of(stream, times), seconds + 4, gives_way=True) for stream in others if times]
+        Tenant(cluster, GOOD, normal_load(mine), 1).result()
+        watch = Watch(cluster)
+        self.seen = Tenant(cluster, GOOD, normal_load(mine), seconds).result()
+        self.cores = watch.cores()
+        self.sent = [sender.result() for sender in senders]
+
+    def p99_of_puts_ms(self):
+        return percentile(put_latencies(self.seen), 0.99)
+
+    def share_sent(self):
+        sent = sum(len(each["latencies"]) for result in self.sent for each in result.values())
+        return sent / (sent + sum(each["late"] for result in self.sent for each in result.values()))
+
+
+def add_figures(figures, runs):
+    flood = runs[-1]
+    for name in flood.sent[0]:
+        answers = {}
+        for result in flood.sent:
+            for code, count in result[name]["answers"].items():
+                answers[code or "admitted"] = answers.get(code or "admitted", 0) + count
+        late = sum(result[name]["late"] for result in flood.sent)
+        figures.add(f"the flood's {name}", ", ".join(f"{count} {code}" for code, count in sorted(answers.items())),
+                    f"{late} not sent in time" if late else "")
+    figures.add("the flood that was sent, of ten times the limits", f"{flood.share_sent():.0%}",
+                f"at least {FLOOD_SENT:.0%}, or the machine shows nothing")
+    figures.add("below: the tenant who keeps to its limits, while the other sends", ", ".join(f"{run.times} times" for run in runs),
+                "its limits")
+    for name in flood.seen:
+        figures.add(f"{name}, p50 / p99", ", ".join(
+            f"{percentile(run.seen[name]['latencies'], 0.5):.1f} / {percentile(run.seen[name]['latencies'], 0.99):.1f} ms"
+            for run in runs))
+    figures.add("cores of front ends and nodes", ", ".join(run.cores for run in runs))
+    figures.add("errors", ", ".join(f"{errors_of(run.seen):.4%}" for run in runs), f"{OTHERS_ERRORS:.1%}")
+    figures.add("  of which", {code: count for each in flood.seen.values() for code, count in each["answers"].items() if code})
+
+
 @pytest.mark.drill("poison-tenant")
 def test_a_poison_tenant_throttles_nobody_else(cluster, two_tenants, figures, full_length):
-    seconds = 60 if full_length else 20
+    seconds = 60 if full_length else 15
     mine = Stream(cluster, GOOD, "keeps-to-its-limits", 4)
     others = [Stream(cluster, POISON, f"poison-{number}", 1) for number in range(2)]  # one in each cell
     try:
         Tenant(cluster, GOOD, normal_load(mine), 3).result()  # connections, caches, first segments
-        watch = Watch(cluster)
-        alone = Tenant(cluster, GOOD, normal_load(mine), seconds).result()
-        cores_alone = watch.cores()
-        floods = [Tenant(cluster, POISON, flood_of(stream), seconds + 4) for stream in others]
-        Tenant(cluster, GOOD, normal_load(mine), 1).result()
-        watch = Watch(cluster)
-        beside = Tenant(cluster, GOOD, normal_load(mine), seconds).result()
-        cores_beside = watch.cores()
-        flooded = [flood.result() for flood in floods]
+        runs = [Measured(cluster, mine, others, times, seconds) for times in (0, 1, TIMES)]
     finally:
         for stream in [mine, *others]:
             stream.close()
-
-    for name in flooded[0]:
-        answers = {}
-        for result in flooded:
-            for code, count in result[name]["answers"].items():
-                answers[code or "admitted"] = answers.get(code or "admitted", 0) + count
-        late = sum(result[name]["late"] for result in flooded)
-        figures.add(f"the flood's {name}", ", ".join(f"{count} {code}" for code, count in sorted(answers.items())),
-                    f"{late} not sent in time" if late else "")
-    sent = sum(len(each["latencies"]) for result in flooded for each in result.values())
-    late = sum(each["late"] for result in flooded for each in result.values())
-    figures.add("the flood that was sent, of ten times the limits", f"{sent / (sent + late):.0%}",
-                f"at least {FLOOD_SENT:.0%}, or the machine shows nothing")
-    assert sent >= FLOOD_SENT * (sent + late)
-    for name in alone:
-        figures.add(f"the other's {name}, p50 / p99", " beside ".join(
-            f"{percentile(result[name]['latencies'], 0.5):.1f} / {percentile(result[name]['latencies'], 0.99):.1f} ms"
-            for result in (alone, beside)))
-    figures.add("cores of front ends and nodes, alone", cores_alone)
-    figures.add("cores of front ends and nodes, beside the flood", cores_beside)
-    before, after = percentile(put_latencies(alone), 0.99), percentile(put_latencies(beside), 0.99)
-    figures.add("the other's errors", f"{errors_of(beside):.4%}", f"{OTHERS_ERRORS:.1%}")
-    figures.add("  of which", {code: count for each in beside.values() for code, count in each["answers"].items() if code})
-    figures.add("the other's p99 of puts, alone and beside the flood", f"{before:.1f} and {after:.1f} ms",
-                f"{before * OTHERS_P99:.1f} ms")
-    assert errors_of(beside) < OTHERS_ERRORS
-    assert after <= max(before * OTHERS_P99 * PATIENCE, before + SHARED_MACHINE_MS)
+    add_figures(figures, runs)
+    _, within_limits, flood = runs
+    bound = within_limits.p99_of_puts_ms() * OTHERS_P99
+    figures.add("p99 of all puts", ", ".join(f"{run.p99_of_puts_ms():.1f}" for run in runs) + " ms", f"{bound:.1f} ms")
+    assert flood.share_sent() >= FLOOD_SENT
+    assert errors_of(flood.seen) < OTHERS_ERRORS
+    assert flood.p99_of_puts_ms() <= bound * PATIENCE
