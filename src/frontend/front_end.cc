@@ -58,6 +58,7 @@ env::Task<kinesis::Answer> FrontEnd::answer(net::HttpRequest& request, const kin
     services_.metrics.unknown_operations.add();
     co_return std::move(*decision.answer);
   }
+  if (LargeWork::is_large(request.body.size())) co_await large_work_.turn();
   auto identity = authenticator_.authenticate(request, core_.wall_now());
   if (!identity) {
     services_.metrics.authentication_failures.add();
@@ -85,10 +86,12 @@ env::Task<kinesis::Answer> FrontEnd::run_operation(const kinesis::Decision& deci
                      .services = services_,
                      .routes = routes_,
                      .sealer = sealer_,
+                     .large_work = large_work_,
                      .operation = decision.operation,
                      .encoding = decision.encoding,
                      .identity = std::move(identity),
                      .body = body};
+  if (LargeWork::is_large(body.size())) co_await large_work_.turn();
   OperationResult result = co_await function(call);
   const FrontEndMetrics::PerOperation& metrics =
       services_.metrics.operations[static_cast<std::size_t>(decision.operation)];

@@ -9,6 +9,7 @@
 
 #include "frontend/authentication/authenticator.h"
 #include "frontend/connection_shares.h"
+#include "frontend/large_work.h"
 #include "frontend/operation.h"
 #include "frontend/routes.h"
 #include "kinesis/dispatch.h"
@@ -26,7 +27,8 @@ class FrontEnd final : public net::HttpHandler {
         authenticator_(authenticator),
         routes_(core),
         sealer_(token_key),
-        connections_(services.account_connections_max) {}
+        connections_(services.account_connections_max),
+        large_work_(core) {}
 
   [[nodiscard]] env::Task<net::HttpResponse> handle(net::HttpRequest& request) override;
   [[nodiscard]] net::HttpResponse refuse(std::uint16_t status) override;
@@ -49,6 +51,7 @@ class FrontEnd final : public net::HttpHandler {
   Routes routes_;
   model::TokenSealer sealer_;
   ConnectionShares connections_;
+  LargeWork large_work_;
 };
 
 }  // namespace weir::frontend

@@ -18,6 +18,7 @@
 #include "env/task.h"
 #include "frontend/authentication/identity.h"
 #include "frontend/call_rates.h"
+#include "frontend/large_work.h"
 #include "frontend/metrics.h"
 #include "frontend/routes.h"
 #include "frontend/settings.h"
@@ -47,6 +48,7 @@ struct OperationCall {
   Services& services;
   Routes& routes;              // of this core
   model::TokenSealer& sealer;  // of this core
+  LargeWork& large_work;       // of this core
   kinesis::Operation operation;
   kinesis::Encoding encoding;
   Identity identity;

@@ -111,6 +111,7 @@ env::Task<OperationResult> get_records(OperationCall& call) {
       .bytes_max = model::limits::get_records_bytes_max};
   const cell::ReadReply reply = co_await call.services.cell.read(call.core, place.shard->lane, request);
   if (reply.refusal != cell::Refusal::none) co_return std::unexpected(read_error(call, reply, place));
+  if (LargeWork::is_large(reply.result.payload_bytes)) co_await call.large_work.turn();
   co_return encode_answer(call, place, reply);
 }
 

@@ -1,0 +1,38 @@
+// LargeWork: keeps the large requests of one core from standing in the way of the small ones.
+//
+// To hash, decode or encode a request of megabytes takes the core milliseconds, and a client may send a dozen of them
+// at one moment. Each such piece of work waits for its turn; between two turns the core serves everything that is
+// ready.
+#pragma once
+
+#include <cstddef>
+
+#include "base/bytes.h"
+#include "env/core.h"
+#include "env/task.h"
+#include "env/turn.h"
+
+namespace weir::frontend {
+
+// Belongs to one core.
+class LargeWork {
+ public:
+  // Less is done at once. It takes a core tenths of a millisecond.
+  [[nodiscard]] static constexpr bool is_large(std::size_t bytes) noexcept { return bytes >= 64 * kibibyte; }
+
+  explicit LargeWork(env::Core& core) noexcept : core_(core), turn_(core) {}
+
+  // Before a piece of large work, which then goes on until the caller next waits for something. First come, first
+  // served.
+  [[nodiscard]] env::Task<void> turn() {
+    co_await turn_.take();
+    co_await core_.yield();
+    turn_.give_back();  // the next one comes when this piece is done, and lets what is ready go first in its turn
+  }
+
+ private:
+  env::Core& core_;
+  env::Turn turn_;
+};
+
+}  // namespace weir::frontend
