@@ -9,8 +9,9 @@
 namespace weir::cell {
 namespace {
 
-// A node that has given its lanes up has answered their calls before; one that lost them may answer, or hang.
-constexpr Duration last_answers_max = milliseconds(500);
+// A node that has given its lanes up has answered their calls before, but a packet of the answer may have to be sent
+// again; one that lost them may answer, or hang.
+constexpr Duration last_answers_max = seconds(1);
 
 env::Endpoint endpoint_of(const directory::LaneOwner& owner) { return {.address = owner.address, .port = owner.port}; }
 

@@ -36,7 +36,7 @@ class NodeRouter {
   ~NodeRouter();  // after stop()
 
   // Takes the owners from `map`, unless it is older than the last, and lets go of nodes that own nothing any more: of
-  // what is in flight to them the outcome is unknown after half a second, for one that hangs will not tell.
+  // what is in flight to them the outcome is unknown after a second, for one that hangs will not tell.
   void apply(directory::ShardMapPointer map);
   // Refuses calls from now on, breaks those under way, and waits for them.
   [[nodiscard]] env::Task<void> stop();

@@ -290,14 +290,14 @@ TEST(RemoteCell, WhatANodeHoldsThatLostItsLanesIsGivenUpBeforeItsTimeIsOver) {
     const MonotonicTime lost_all = core.now();
     co_await front_end.cell->apply(map_of(3, {{0, owner("10.0.0.2", 7)}, {1, owner("10.0.0.2", 8)}}));
     co_await tasks.wait();
-    EXPECT_GE(core.now() - lost_all, milliseconds(500));
-    EXPECT_LT(core.now() - lost_all, milliseconds(600));
+    EXPECT_GE(core.now() - lost_all, seconds(1));
+    EXPECT_LT(core.now() - lost_all, milliseconds(1'100));
     EXPECT_EQ(stuck[0].refusal, Refusal::failed);
     // Back as an owner it is spoken to as if nothing had been.
     slow.hung.clear();
     co_await front_end.cell->apply(map_of(4, {{0, owner("10.0.0.1", 9)}, {1, owner("10.0.0.2", 8)}}));
     EXPECT_EQ((co_await put(core, *front_end.cell, 0)).refusal, Refusal::none);
-    co_await core.sleep_for(seconds(1));
+    co_await core.sleep_for(seconds(2));
     EXPECT_EQ((co_await put(core, *front_end.cell, 0)).refusal, Refusal::none);
   });
 }

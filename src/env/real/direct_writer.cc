@@ -4,12 +4,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
-#include <cstdlib>
 #include <cstring>
 #include <memory>
 
-#include "base/assert.h"
 #include "env/real/errors.h"
 #include "env/real/gather.h"
 
@@ -23,16 +22,14 @@ constexpr std::size_t sector_bytes = 512;
 constexpr std::size_t copy_bytes = 512 * kibibyte;
 constexpr std::size_t memory_alignment = 4096;
 
-struct Free {
-  void operator()(std::byte* memory) const noexcept { std::free(memory); }
+struct alignas(memory_alignment) Copy {
+  std::array<std::byte, copy_bytes> bytes;
 };
 
 // One for each thread that writes; the threads of the blocking pool are few.
 MutableBytes copy_of_this_thread() {
-  static thread_local const std::unique_ptr<std::byte, Free> memory(
-      static_cast<std::byte*>(std::aligned_alloc(memory_alignment, copy_bytes)));
-  WEIR_ASSERT_NOTE(memory != nullptr, "no memory");
-  return {memory.get(), copy_bytes};
+  static thread_local const auto copy = std::make_unique_for_overwrite<Copy>();
+  return copy->bytes;
 }
 
 // Copies what comes next, as much as there is room for, and returns it.

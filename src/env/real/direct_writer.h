@@ -16,8 +16,8 @@ namespace weir::env::real {
 class DirectWriter {
  public:
   // Writes as much of the front of `parts` as can be written so, and returns how many bytes; the rest is for the caller
-  // to write through the cache. All or nothing of it is whole sectors. `descriptor` is the file, `path` its name for
-  // messages. Errors: as File::write_at.
+  // to write through the cache. Nothing can unless `offset` and the length of all parts are multiples of 512.
+  // `descriptor` is the file, `path` its name for messages. Errors: as File::write_at.
   [[nodiscard]] Result<std::uint64_t> write(int descriptor, const std::string& path, std::uint64_t offset,
                                             std::span<const BytesView> parts);
   // The descriptor of its own that it may have, to be closed by whoever can wait for that.
