@@ -110,6 +110,20 @@ TEST(Http1Connection, LargeBodiesArriveWholeAndTheirMemoryGoesBack) {
   }
 }
 
+TEST(Http1Connection, AnEmptyChunkedBodyMayComeByteByByte) {
+  const std::string request = "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
+  for (std::size_t read_bytes = 1; read_bytes < 6; ++read_bytes) {
+    HttpFixture fixture;
+    Served served(fixture, read_bytes);
+    EXPECT_THAT(served.exchange(request), StartsWith("HTTP/1.1 200 ")) << "reads of " << read_bytes;
+    EXPECT_THAT(served.exchange(post("/next", "x")), EndsWith("\r\n\r\nx"));
+  }
+  HttpFixture fixture;
+  Served served(fixture);
+  for (std::size_t at = 0; at + 1 < request.size(); ++at) EXPECT_EQ(served.exchange(request.substr(at, 1)), "");
+  EXPECT_THAT(served.exchange("\n"), StartsWith("HTTP/1.1 200 "));
+}
+
 TEST(Http1Connection, InvitesABodyThatWaitsForIt) {
   HttpFixture fixture;
   Served served(fixture);
