@@ -77,7 +77,8 @@ class Contestant:
     def start(self):
         with open(self.folder / "log", "ab") as log:
             self.process = subprocess.Popen([str(word) for word in self.command()], cwd=self.working_directory(), stdout=log,
-                                            stderr=subprocess.STDOUT, env={**os.environ, **self.environment()})
+                                            stderr=subprocess.STDOUT, env={**os.environ, **self.environment()},
+                                            start_new_session=True)  # see Bench.load_alone
         wait_for_port(self.port, self.process, self.name)
         self.prepare()
 

@@ -54,7 +54,8 @@ class Bench:
         return lambda: measure.load(contestant, bodies, seconds=self.options.seconds, warm_up=self.options.warm_up, **more)
 
     def load_alone(self, contestant, everyone, bodies, **more):
-        """While the others stand still: some have work left over from their own turn."""
+        """While the others stand still: some have work left over from their own turn. Each has a session of its own; of a process
+        group that its shell has left, the system ends all when one stands still."""
         run = self.load(contestant, bodies, **more)
 
         def alone():
@@ -264,7 +265,8 @@ def parse():
 
 def main():
     options = parse()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # what was started is stopped, as after Ctrl-C
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))  # what was started is stopped, as after Ctrl-C
     base = options.folder or ROOT / "build"
     base.mkdir(parents=True, exist_ok=True)
     free_gb = shutil.disk_usage(base).free / 2**30
