@@ -7,7 +7,7 @@
 namespace weir::cli {
 
 Authenticators::Authenticators(env::Runtime& runtime, const ServerSettings& settings,
-                               frontend::CredentialsPointer credentials)
+                               const frontend::CredentialsPointer& credentials)
     : runtime_(runtime) {
   const auto verification =
       settings.accept_any_credentials.get() ? frontend::Verification::accept_any : frontend::Verification::full;

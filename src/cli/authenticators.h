@@ -18,7 +18,8 @@ namespace weir::cli {
 class Authenticators {
  public:
   // `runtime` and `settings` outlive it. `credentials`: of before the first replace().
-  Authenticators(env::Runtime& runtime, const ServerSettings& settings, frontend::CredentialsPointer credentials);
+  Authenticators(env::Runtime& runtime, const ServerSettings& settings,
+                 const frontend::CredentialsPointer& credentials);
 
   [[nodiscard]] frontend::Authenticator& of(std::uint32_t core) noexcept { return *by_core_[core]; }
   // In force on every core when it returns, on core 0. The caller sees to it that calls follow one another.

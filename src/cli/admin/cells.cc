@@ -14,12 +14,12 @@ struct CellOptions {
   bool closed = false;
 };
 
-env::Task<Result<void>> define_cell(DirectoryCaller& caller, std::shared_ptr<const CellOptions> options) {
-  const directory::CellDefinition definition{.cell = options->number,
-                                             .state = {.name = options->name,
-                                                       .lanes = options->lanes,
-                                                       .open_shards_max = options->shards_max,
-                                                       .closed = options->closed}};
+env::Task<Result<void>> define_cell(DirectoryCaller& caller, const CellOptions& options) {
+  const directory::CellDefinition definition{.cell = options.number,
+                                             .state = {.name = options.name,
+                                                       .lanes = options.lanes,
+                                                       .open_shards_max = options.shards_max,
+                                                       .closed = options.closed}};
   return caller.tell_leader(directory::define_cell_path, directory::encode(definition));
 }
 
@@ -28,7 +28,7 @@ env::Task<Result<void>> define_cell(DirectoryCaller& caller, std::shared_ptr<con
 void add_cell_commands(AdminCommands& commands) {
   const auto options = std::make_shared<CellOptions>();
   CLI::App* cell = commands.add("define-cell", "Add a cell, or change one",
-                                [options](DirectoryCaller& caller) { return define_cell(caller, options); });
+                                [options](DirectoryCaller& caller) { return define_cell(caller, *options); });
   cell->add_option("number", options->number, "Number of the cell, 0 to 63")->required();
   cell->add_option("--name", options->name, "What it is called")->required();
   cell->add_option("--lanes", options->lanes, "Its lanes, 1 to 64; never fewer than before")->capture_default_str();

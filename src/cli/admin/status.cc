@@ -17,7 +17,7 @@ env::Task<Result<void>> show_status(DirectoryCaller& caller, std::function<void(
 
 void add_status_command(AdminCommands& commands) {
   const auto json = std::make_shared<bool>(false);
-  const auto show = [json](StatusAnswers answers) {
+  const auto show = [json](const StatusAnswers& answers) {
     std::fputs((*json ? status_json(answers) : status_text(answers)).c_str(), stdout);
   };
   CLI::App* status = commands.add("status", "Show the fleet: what is wrong, cells, nodes, front ends, directories",

@@ -14,7 +14,6 @@ namespace {
 
 using directory::CellStatus;
 using directory::FleetStatus;
-using directory::FollowerKind;
 using directory::FollowerStatusView;
 using directory::LaneSet;
 using directory::NodeState;

@@ -72,9 +72,8 @@ std::optional<Readiness> judge_lanes(const std::vector<LaneReport>& lanes) {
   }
   if (worst == nullptr) return std::nullopt;
   const bool only_full = worst->trouble == LaneTrouble::full;
-  return with(only_full, only_full ? "lane_full" : "lane_cannot_write",
-              fmt::format("{} of {} lanes cannot write; {}", details.size(), lanes.size(), text_of(*worst)),
-              std::move(details));
+  std::string reason = fmt::format("{} of {} lanes cannot write; {}", details.size(), lanes.size(), text_of(*worst));
+  return with(only_full, only_full ? "lane_full" : "lane_cannot_write", std::move(reason), std::move(details));
 }
 
 // Of a node without a lane.

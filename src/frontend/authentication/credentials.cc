@@ -18,8 +18,8 @@ CredentialSet CredentialSet::of(std::vector<Credential> credentials) {
   CredentialSet set;
   set.by_key_.reserve(credentials.size());
   for (Credential& credential : credentials) {
-    std::string key = credential.access_key_id;
-    set.by_key_.try_emplace(std::move(key), std::move(credential));
+    const auto [at, is_new] = set.by_key_.try_emplace(credential.access_key_id);
+    if (is_new) at->second = std::move(credential);
   }
   return set;
 }
