@@ -5,7 +5,7 @@ import time
 import urllib.request
 
 import pytest
-from cluster import fetch, wait_for
+from cluster import ADMIN_OFFSET, fetch, wait_for
 from drill import FRONT_ENDS
 from harness.wire import ApiError, Wire, wait_active
 
@@ -30,7 +30,7 @@ def patiently(wire, operation, **parameters):
 
 def held_version(cluster, index):
     """The version of the map that the front end serves from, of its own account."""
-    _, text = fetch(f"http://127.0.0.1:{cluster.front_end_port(index) + 200}/metrics")
+    _, text = fetch(f"http://127.0.0.1:{cluster.front_end_port(index) + ADMIN_OFFSET}/metrics")
     return int(float(re.search(rb"^weir_map_follower_version (\S+)$", text, re.MULTILINE)[1]))
 
 

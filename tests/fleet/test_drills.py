@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from cluster import wait_for
+from cluster import ADMIN_OFFSET, wait_for
 from drill import FRONT_ENDS, PATIENCE, ROOT, percentile, settle
 from fleet_load import Reader
 from measure import metric
@@ -34,7 +34,7 @@ def test_a_killed_nodes_lanes_are_writable_again(cluster, load, figures):
 @pytest.mark.drill("node-stopped")
 def test_a_stopped_node_that_wakes_up_acknowledges_nothing(cluster, load, figures):
     """The stale owner: it sleeps through its own replacement and wakes up in the belief that it still owns its lanes."""
-    name, admin_port = "node-1-0", cluster.node_port(1, 0) + 200
+    name, admin_port = "node-1-0", cluster.node_port(1, 0) + ADMIN_OFFSET
     cluster.send(name, signal.SIGSTOP)
     stopped = time.monotonic()
     # The last writes may be on their way to the engine at this moment; they are older than the takeover.

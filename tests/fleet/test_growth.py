@@ -3,7 +3,7 @@ import json
 import time
 
 import pytest
-from cluster import wait_for
+from cluster import ADMIN_OFFSET, wait_for
 from drill import CELLS, FRONT_ENDS, NODES
 from measure import cpu_seconds, metric, resident_bytes, threads_and_descriptors
 
@@ -14,7 +14,7 @@ BEATS_PER_SECOND = CELLS * NODES
 
 
 def polls_answered(cluster):
-    return sum(metric(cluster.directory_port(index) + 200, "weir_map_source_answers_total") for index in range(2))
+    return sum(metric(cluster.directory_port(index) + ADMIN_OFFSET, "weir_map_source_answers_total") for index in range(2))
 
 
 class DirectoryCost:

@@ -3,7 +3,7 @@ import shutil
 import time
 
 import pytest
-from cluster import fetch, wait_for
+from cluster import ADMIN_OFFSET, fetch, wait_for
 from drill import settle
 from fleet_load import BROKEN, PatientWire
 from harness.wire import ApiError, Wire, blob, wait_active
@@ -86,7 +86,7 @@ def test_a_damaged_saved_map_is_never_served_from(cluster, figures):
     cluster.kill_together([f"directory-{index}" for index in range(DIRECTORIES)])
     for damage, harm in DAMAGES.items():
         start_from(cluster, harm(good))
-        wait_for("the admin port", lambda: fetch(f"http://127.0.0.1:{port + 200}/livez")[0] == 200)
+        wait_for("the admin port", lambda: fetch(f"http://127.0.0.1:{port + ADMIN_OFFSET}/livez")[0] == 200)
         time.sleep(0.5)
         assert not cluster.ready(port), damage
         assert put_everywhere(port, stream, answers, points=2) == 2, damage

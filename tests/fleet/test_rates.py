@@ -3,7 +3,7 @@ import threading
 import time
 
 import pytest
-from cluster import fetch, wait_for
+from cluster import ADMIN_OFFSET, fetch, wait_for
 from drill import FRONT_ENDS, settle
 from harness.wire import ApiError, Wire
 
@@ -67,7 +67,7 @@ def per_second(callers, seconds):
 
 
 def by_share(cluster, index):
-    text = fetch(f"http://127.0.0.1:{cluster.front_end_port(index) + 200}/metrics")[1].decode()
+    text = fetch(f"http://127.0.0.1:{cluster.front_end_port(index) + ADMIN_OFFSET}/metrics")[1].decode()
     value = {line.split()[0]: float(line.split()[1]) for line in text.splitlines() if line and line[0] != "#"}
     return value["weir_frontend_call_rates_by_share"] != 0, value["weir_frontend_call_rate_front_ends"]
 

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts" / "cluster"))
 
-from cluster import WEIR, Cluster, fetch, wait_for  # noqa: E402
+from cluster import ADMIN_OFFSET, WEIR, Cluster, fetch, wait_for  # noqa: E402
 
 BASE_PORT = 12500
 
@@ -32,7 +32,7 @@ def fleet():
 
 
 def readyz(port):
-    status, body = fetch(f"http://127.0.0.1:{port + 200}/readyz")
+    status, body = fetch(f"http://127.0.0.1:{port + ADMIN_OFFSET}/readyz")
     return status, body.decode()
 
 
