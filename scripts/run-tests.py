@@ -4,6 +4,7 @@
 Suites: checks, conformance, kill, unit, asan, tsan, fuzz, lint; `all` is the set that continuous integration runs.
 """
 import argparse
+import base64
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ PYTHON = ROOT / "build" / "clients" / "python" / "bin" / "python"
 CORES = os.cpu_count() or 1
 TEST_PROGRAM_TIMEOUT_S = 900
 PYTHON_SUITE_TIMEOUT_S = 1500
+FINDING_BYTES_MAX = 16384
 
 # The fuzz targets are part of the asan build: one build serves both.
 ALL = ["checks", "conformance", "package", "kill", "fleet", "asan", "fuzz", "tsan"]
@@ -82,6 +84,13 @@ def build(preset, targets=()):
     return outcome
 
 
+def gist(text, lines_max=25):
+    """What a person wants of a failed test's text: pytest's own lines of what went wrong and where, or the last ones."""
+    lines = text.strip().splitlines()
+    said = [line for line in lines if line.startswith("E  ")]
+    return [*said[:lines_max - 1], lines[-1]] if said else lines[-lines_max:]
+
+
 def read_junit(path, name):
     """Counts of a JUnit XML file; None when the file is missing or cut off, as after a crash."""
     try:
@@ -93,8 +102,8 @@ def read_junit(path, name):
         title = f"{name}: {case.get('classname')}.{case.get('name')}"
         problems = case.findall("failure") + case.findall("error")
         if problems:
-            text = (problems[0].text or problems[0].get("message") or "").strip().splitlines()
-            outcome.fail(title + "\n" + "\n".join("    | " + line for line in text[-25:]))
+            text = gist(problems[0].text or problems[0].get("message") or "no text")
+            outcome.fail(title + "\n" + "\n".join("    | " + line for line in text))
         elif case.find("skipped") is not None or case.get("status") == "notrun":
             outcome.skipped += 1
         else:
@@ -146,6 +155,16 @@ def unit_suite(preset):
     return outcome
 
 
+def fuzz_finding(log, artifacts):
+    """The frames of ours in the log, and the inputs themselves: a finding seen on another machine can be had again."""
+    said = [line.strip() for line in log.read_text(errors="replace").splitlines()
+            if "ERROR:" in line or "runtime error:" in line or "SUMMARY:" in line
+            or (line.lstrip().startswith("#") and ("/src/" in line or "/tests/fuzz/" in line))]
+    for artifact in artifacts:
+        said.append(f"{artifact.name} in base64: {base64.b64encode(artifact.read_bytes()[:FINDING_BYTES_MAX]).decode()}")
+    return "\n".join("    | " + line for line in said[-20:])
+
+
 def fuzz_one(target, seconds):
     name = target.name
     corpus = ROOT / "tests" / "fuzz" / "corpus" / name.removeprefix("fuzz_")
@@ -160,11 +179,13 @@ def fuzz_one(target, seconds):
         command.append(f"-dict={dictionary}")
     log = LOGS / f"{name}.log"
     outcome = Outcome(name)
+    started = time.time()
     code = run_logged(command, log, seconds + 120, SANITIZER_ENVIRONMENT)
     if code == 0:
         outcome.passed = 1
     else:
-        outcome.fail(f"{name}: a finding ({log.relative_to(ROOT)})\n{log_tail(log)}")
+        artifacts = [path for path in LOGS.glob(f"{name}-*") if path.is_file() and path.stat().st_mtime >= started]
+        outcome.fail(f"{name}: a finding ({log.relative_to(ROOT)})\n{fuzz_finding(log, artifacts) or log_tail(log)}")
     say(f"  {name}: {'no finding' if code == 0 else 'FINDING'} in {seconds} s")
     return outcome
 
@@ -195,6 +216,19 @@ def pytest_suite(name, folder, needs_binary):
     say(f"  {name}: {result.passed} passed, {result.failed} failed, {result.skipped} skipped, "
         f"{time.monotonic() - started:.1f} s")
     outcome.add(result)
+    return outcome
+
+
+def fleet_suite():
+    started = time.time()
+    outcome = pytest_suite("fleet", "tests/fleet", needs_binary=True)
+    if outcome.failed:
+        # What the drills measured until they failed, and the gravest of what the processes said meanwhile.
+        for kind in ("txt", "words"):
+            for path in sorted((LOGS / "drills").glob(f"*.{kind}")):
+                text = path.read_text(errors="replace")
+                if path.stat().st_mtime >= started and (kind == "words" or "FAILED" in text.split("\n", 1)[0]):
+                    outcome.notes.append(f"{path.name}:\n" + "\n".join("    | " + line for line in text.splitlines()[-60:]))
     return outcome
 
 
@@ -256,7 +290,7 @@ def run_suite(suite, options):
         "conformance": lambda: pytest_suite("conformance", "tests/conformance", needs_binary=True),
         "package": lambda: pytest_suite("package", "tests/packaging", needs_binary=True),
         "kill": lambda: kill_suite(options.cycles),
-        "fleet": lambda: pytest_suite("fleet", "tests/fleet", needs_binary=True),
+        "fleet": fleet_suite,
         "unit": lambda: unit_suite("debug"),
         "simulate": lambda: simulate_suite(options.seeds),
         "asan": lambda: unit_suite("asan"),

@@ -91,13 +91,19 @@ std::optional<bool> boolean_of_text(std::string_view text) {
   return std::nullopt;
 }
 
-void drop_repeated_keys(TextMap& map) {
-  TextMap kept;
-  for (auto entry = map.begin(); entry != map.end(); ++entry) {
-    const auto same_key = [&](const MapEntry& later) { return later.key == entry->key; };
-    if (std::none_of(entry + 1, map.end(), same_key)) kept.push_back(*entry);
+MapFiller::MapFiller(TextMap* map, std::size_t entries_max) : map_(map), entries_max_(entries_max) {
+  if (map_ != nullptr) map_->clear();
+}
+
+void MapFiller::put(MapEntry entry) {
+  if (map_ == nullptr || map_->size() >= entries_max_) return;
+  const auto place = std::ranges::lower_bound(by_key_, entry.key, {}, [&](std::size_t i) { return (*map_)[i].key; });
+  if (place != by_key_.end() && (*map_)[*place].key == entry.key) {
+    (*map_)[*place].value = entry.value;
+    return;
   }
-  map = std::move(kept);
+  by_key_.insert(place, map_->size());
+  map_->push_back(entry);
 }
 
 const Member* find_member(const Structure& structure, std::string_view name) {

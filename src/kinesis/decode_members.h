@@ -18,6 +18,7 @@
 #include <limits>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/base64.h"
 #include "kinesis/decode.h"
@@ -40,8 +41,21 @@ inline constexpr std::size_t unlimited_entries = std::numeric_limits<std::size_t
 [[nodiscard]] std::string bad_boolean(std::string_view text);
 // "true", "YES", "0" and the like. Empty when it is none of them.
 [[nodiscard]] std::optional<bool> boolean_of_text(std::string_view text);
-// A later entry with the same key replaces an earlier one.
-void drop_repeated_keys(TextMap& map);
+
+// Fills a map with distinct keys, in the order in which they came first; a later value replaces an earlier one. Takes no
+// further key once there are `entries_max`, and what those came to is then of no meaning but that they are too many.
+class MapFiller {
+ public:
+  // `map` null: nothing is kept. It outlives this object.
+  MapFiller(TextMap* map, std::size_t entries_max);
+  void put(MapEntry entry);
+
+ private:
+  TextMap* map_;
+  std::size_t entries_max_;
+  std::vector<std::size_t> by_key_;  // the map's positions, in the order of their keys
+};
+
 [[nodiscard]] const Member* find_member(const Structure& structure, std::string_view name);
 
 template <class Source>
@@ -177,9 +191,8 @@ class MemberDecoder {
   }
 
   bool map(Item& item, std::size_t entries_max, void* target) {
-    TextMap* entries = static_cast<TextMap*>(target);
-    if (entries != nullptr) entries->clear();
-    const bool whole = source_.fields(item, [&](std::string_view key, Item& inner) {
+    MapFiller entries(static_cast<TextMap*>(target), entries_max);
+    return source_.fields(item, [&](std::string_view key, Item& inner) {
       MapEntry entry{.key = key, .value = std::nullopt};
       if (inner.what == What::text) {
         Text text;
@@ -188,11 +201,9 @@ class MemberDecoder {
       } else if (inner.what != What::null) {
         return mismatch(inner, Kind::text);
       }
-      if (entries != nullptr && entries->size() < entries_max) entries->push_back(entry);
+      entries.put(entry);
       return true;
     });
-    if (whole && entries != nullptr && entries->size() < entries_max) drop_repeated_keys(*entries);
-    return whole;
   }
 
   Source& source_;

@@ -21,6 +21,9 @@ NODES = 2
 LANES = 4  # of each cell
 # The machine may be busy: a time fails a drill only past so many times its bound.
 PATIENCE = 3
+# Of each process's warnings and errors, what is shown where a drill has failed on another machine.
+WORDS_LINES_MAX = 8
+WORDS_CHARACTERS_MAX = 300
 
 
 class Keeper:
@@ -53,8 +56,12 @@ def keep_logs(cluster, drill):
     target = LOGS / f"{drill}-logs"
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    for log in cluster.folder.glob("*.log"):
+    words = []
+    for log in sorted(cluster.folder.glob("*.log")):
         shutil.copy(log, target)
+        grave = [line for line in log.read_text(errors="replace").splitlines() if " warn " in line or " error " in line]
+        words += [f"{log.stem}: {line[:WORDS_CHARACTERS_MAX]}" for line in grave[-WORDS_LINES_MAX:]]
+    (LOGS / f"{drill}.words").write_text("\n".join(words) + "\n")
 
 
 def percentile(values, share):
@@ -95,6 +102,8 @@ class Figures:
 
     def keep(self, passed):
         LOGS.mkdir(parents=True, exist_ok=True)
+        if passed:
+            (LOGS / f"{self.drill}.words").unlink(missing_ok=True)
         (LOGS / f"{self.drill}.json").write_text(json.dumps(
             {"drill": self.drill, "passed": passed, "figures": [list(map(str, row)) for row in self.rows]}, indent=1) + "\n")
         text = self.table(passed)

@@ -67,7 +67,22 @@ TEST(JsonDecode, TheLastOfRepeatedMembersWins) {
   Decoded<AddTagsToStreamInput> tags(R"({"Tags":{"a":"1","b":"2","a":"3","a":"4"}})");
   ASSERT_TRUE(tags.result.has_value());
   ASSERT_EQ(tags.input.tags->size(), 2U);
-  for (const MapEntry& entry : *tags.input.tags) EXPECT_EQ(*entry.value, entry.key == "a" ? "4" : "2");
+  EXPECT_EQ(tags.input.tags->at(0).key, "a");
+  EXPECT_EQ(tags.input.tags->at(0).value, "4");
+  EXPECT_EQ(tags.input.tags->at(1).key, "b");
+  EXPECT_EQ(tags.input.tags->at(1).value, "2");
+}
+
+TEST(JsonDecode, OnlyDistinctKeysCountAgainstTheLimitOfAMap) {
+  std::string tags = R"({"Tags":{"first":"1")";
+  for (int i = 0; i < 300; ++i) tags += R"(,"again":")" + std::to_string(i) + '"';
+  const Decoded<AddTagsToStreamInput> decoded(tags + R"(,"last":null,"first":"2"}})");
+  ASSERT_TRUE(decoded.result.has_value());
+  const TextMap& map = *decoded.input.tags;
+  ASSERT_EQ(map.size(), 3U);
+  EXPECT_EQ(map[0].value, "2");
+  EXPECT_EQ(map[1].value, "299");
+  EXPECT_FALSE(map[2].value.has_value());
 }
 
 TEST(JsonDecode, NumbersAreCutOffAndClamped) {
