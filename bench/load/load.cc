@@ -71,7 +71,8 @@ class Worker {
       now = Clock::now();
     }
     result_.seconds = std::chrono::duration<double>(std::min(now, end_) - measure_from_).count();
-    if (interval_.count() > 0 && next_due_ < end_) result_.never_sent = static_cast<std::uint64_t>((end_ - next_due_) / interval_);
+    if (interval_.count() > 0 && next_due_ < end_)
+      result_.never_sent = static_cast<std::uint64_t>((end_ - next_due_) / interval_);
     return std::move(result_);
   }
 
@@ -126,7 +127,8 @@ class Worker {
   void write_some(Connection& connection) {
     const std::string& request = *connection.request;
     while (connection.sent < request.size()) {
-      const ssize_t wrote = send(connection.socket, request.data() + connection.sent, request.size() - connection.sent, MSG_NOSIGNAL);
+      const ssize_t wrote =
+          send(connection.socket, request.data() + connection.sent, request.size() - connection.sent, MSG_NOSIGNAL);
       if (wrote < 0 && errno == EAGAIN) return watch(connection, true);
       if (wrote < 0) fail(fmt::format("sending to port {}: {}", options_.port, std::strerror(errno)));
       connection.sent += static_cast<std::size_t>(wrote);
@@ -140,7 +142,8 @@ class Worker {
       const std::size_t asked = connection.answer.room_bytes();
       const ssize_t got = recv(connection.socket, room, asked, 0);
       if (got < 0 && errno == EAGAIN) return;
-      if (got <= 0) fail(fmt::format("port {} closed a connection: {}", options_.port, got < 0 ? std::strerror(errno) : "end"));
+      if (got <= 0)
+        fail(fmt::format("port {} closed a connection: {}", options_.port, got < 0 ? std::strerror(errno) : "end"));
       connection.answer.received(static_cast<std::size_t>(got));
       if (connection.answer.complete()) return finish(connection);
       if (static_cast<std::size_t>(got) < asked) return;
@@ -155,7 +158,8 @@ class Worker {
       (good ? result_.good : result_.bad) += 1;
       const std::uint64_t bytes = connection.answer.bytes();
       result_.bytes_received += bytes;
-      result_.answer_bytes_least = result_.answer_bytes_least == 0 ? bytes : std::min(result_.answer_bytes_least, bytes);
+      result_.answer_bytes_least =
+          result_.answer_bytes_least == 0 ? bytes : std::min(result_.answer_bytes_least, bytes);
       result_.answer_bytes_most = std::max(result_.answer_bytes_most, bytes);
       result_.latency.record(std::chrono::duration_cast<std::chrono::nanoseconds>(now - connection.due).count());
     }
@@ -182,7 +186,8 @@ void add(LoadResult& sum, LoadResult&& part) {
   sum.bad += part.bad;
   sum.bytes_received += part.bytes_received;
   sum.never_sent += part.never_sent;
-  sum.answer_bytes_least = sum.answer_bytes_least == 0 ? part.answer_bytes_least : std::min(sum.answer_bytes_least, part.answer_bytes_least);
+  sum.answer_bytes_least =
+      sum.answer_bytes_least == 0 ? part.answer_bytes_least : std::min(sum.answer_bytes_least, part.answer_bytes_least);
   sum.answer_bytes_most = std::max(sum.answer_bytes_most, part.answer_bytes_most);
   sum.seconds = std::max(sum.seconds, part.seconds);
   if (sum.first_bad_answer.empty()) sum.first_bad_answer = std::move(part.first_bad_answer);

@@ -14,9 +14,7 @@ namespace {
 
 using Digest = std::array<unsigned char, SHA256_DIGEST_LENGTH>;
 
-std::string_view text_of(const Digest& digest) {
-  return {reinterpret_cast<const char*>(digest.data()), digest.size()};
-}
+std::string_view text_of(const Digest& digest) { return {reinterpret_cast<const char*>(digest.data()), digest.size()}; }
 
 std::string hex(const Digest& digest) {
   std::string out;
@@ -34,7 +32,8 @@ Digest hmac(std::string_view key, std::string_view text) {
   Digest digest{};
   unsigned size = 0;
   const auto* bytes = reinterpret_cast<const unsigned char*>(text.data());
-  if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes, text.size(), digest.data(), &size) == nullptr) {
+  if (HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes, text.size(), digest.data(), &size) ==
+      nullptr) {
     std::abort();
   }
   return digest;
@@ -57,18 +56,20 @@ std::string kinesis_request(std::string_view host, std::string_view operation, s
   constexpr std::string_view type = "application/x-amz-json-1.1";
   constexpr std::string_view names = "content-type;host;x-amz-date;x-amz-target";
   const std::string canonical =
-      fmt::format("POST\n/\n\ncontent-type:{}\nhost:{}\nx-amz-date:{}\nx-amz-target:{}\n\n{}\n{}", type, host, date, target,
-                  names, hex(sha256(body)));
+      fmt::format("POST\n/\n\ncontent-type:{}\nhost:{}\nx-amz-date:{}\nx-amz-target:{}\n\n{}\n{}", type, host, date,
+                  target, names, hex(sha256(body)));
   const std::string scope = fmt::format("{}/{}/kinesis/aws4_request", day, signing.region);
   const std::string to_sign = fmt::format("AWS4-HMAC-SHA256\n{}\n{}\n{}", date, scope, hex(sha256(canonical)));
   Digest key = hmac("AWS4" + signing.secret_access_key, day);
-  for (const std::string_view part : {std::string_view(signing.region), std::string_view("kinesis"), std::string_view("aws4_request")}) {
+  for (const std::string_view part :
+       {std::string_view(signing.region), std::string_view("kinesis"), std::string_view("aws4_request")}) {
     key = hmac(text_of(key), part);
   }
   const std::string signature = hex(hmac(text_of(key), to_sign));
   return fmt::format(
       "POST / HTTP/1.1\r\nHost: {}\r\nContent-Type: {}\r\nX-Amz-Date: {}\r\nX-Amz-Target: {}\r\n"
-      "Authorization: AWS4-HMAC-SHA256 Credential={}/{}, SignedHeaders={}, Signature={}\r\nContent-Length: {}\r\n\r\n{}",
+      "Authorization: AWS4-HMAC-SHA256 Credential={}/{}, SignedHeaders={}, Signature={}\r\nContent-Length: "
+      "{}\r\n\r\n{}",
       host, type, date, target, signing.access_key_id, scope, names, signature, body.size(), body);
 }
 

@@ -76,12 +76,13 @@ using Result = std::expected<T, Error>;
 #define WEIR_CONCAT(a, b) WEIR_CONCAT_INNER(a, b)
 
 // WEIR_TRY(auto x, expression): binds the value, or returns the error from this function.
-#define WEIR_TRY(declaration, expression) WEIR_TRY_IMPL(declaration, expression, return, WEIR_CONCAT(weir_try_, __LINE__))
+#define WEIR_TRY(declaration, expression) \
+  WEIR_TRY_IMPL(declaration, expression, return, WEIR_CONCAT(weir_try_, __LINE__))
 // The same inside a coroutine.
 #define WEIR_CO_TRY(declaration, expression) \
   WEIR_TRY_IMPL(declaration, expression, co_return, WEIR_CONCAT(weir_try_, __LINE__))
-#define WEIR_TRY_IMPL(declaration, expression, leave, name)            \
-  auto name = (expression);                                            \
+#define WEIR_TRY_IMPL(declaration, expression, leave, name)              \
+  auto name = (expression);                                              \
   if (!name.has_value()) leave std::unexpected(std::move(name.error())); \
   declaration = std::move(*name)
 

@@ -34,7 +34,9 @@ struct WallClock {
 };
 using WallTime = WallClock::time_point;
 
-[[nodiscard]] constexpr std::int64_t unix_milliseconds(WallTime time) noexcept { return time.time_since_epoch().count(); }
+[[nodiscard]] constexpr std::int64_t unix_milliseconds(WallTime time) noexcept {
+  return time.time_since_epoch().count();
+}
 [[nodiscard]] constexpr std::int64_t unix_seconds(WallTime time) noexcept {
   return std::chrono::floor<seconds>(time.time_since_epoch()).count();
 }

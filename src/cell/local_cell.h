@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "cell/node_cell.h"
+#include "cell/node/node_cell.h"
 
 namespace weir::cell {
 

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "base/assert.h"
-#include "cell/lane_count.h"
+#include "cell/lane/lane_count.h"
 
 namespace weir::cell {
 namespace {

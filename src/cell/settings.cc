@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "cell/lane_count.h"
+#include "cell/lane/lane_count.h"
 #include "journal/format.h"
 #include "model/limits.h"
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/settings.h"
-#include "cell/lane_options.h"
+#include "cell/lane/lane_options.h"
 
 namespace weir::cell {
 

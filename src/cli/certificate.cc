@@ -1,11 +1,12 @@
-// `weir cert`: a self-signed certificate and its key; the authority of a fleet, what it signs, and the key of its secrets.
+// `weir cert`: a self-signed certificate and its key; the authority of a fleet, what it signs, and the key of its
+// secrets.
 #include <cstdio>
 
 #include "cli/commands.h"
 #include "env/file.h"
 #include "env/runtime.h"
 #include "frontend/authentication/secret_keys.h"
-#include "net/tls_certificate.h"
+#include "net/tls/tls_certificate.h"
 
 namespace weir::cli {
 namespace {
@@ -68,11 +69,10 @@ env::Task<Result<void>> issue(env::Core& core, IssueOptions options) {
   std::vector<std::string> names{options.name};
   names.insert(names.end(), options.addresses.begin(), options.addresses.end());
   const WallTime now = core.wall_now();
-  WEIR_CO_TRY(net::CertificatePem pem,
-              net::issue_certificate(authority, {.names = std::move(names),
-                                                 .valid_from = now - validity_before_now,
-                                                 .valid_until = now + hours(24) * options.days,
-                                                 .role = options.role}));
+  WEIR_CO_TRY(net::CertificatePem pem, net::issue_certificate(authority, {.names = std::move(names),
+                                                                          .valid_from = now - validity_before_now,
+                                                                          .valid_until = now + hours(24) * options.days,
+                                                                          .role = options.role}));
   WEIR_CO_CHECK(co_await core.files().create_directories(options.directory));
   co_return co_await write_pair(core.files(), files_of(options.directory, options.name), std::move(pem));
 }

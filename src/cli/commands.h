@@ -48,8 +48,8 @@ struct PutOptions {
 struct TailOptions {
   ClientOptions client;
   std::string stream;
-  bool from_start = false;   // from the oldest record kept, otherwise from now on
-  bool json = false;         // one JSON object per record instead of the data alone
+  bool from_start = false;       // from the oldest record kept, otherwise from now on
+  bool json = false;             // one JSON object per record instead of the data alone
   bool until_caught_up = false;  // end once every shard has been read to its tip
 };
 [[nodiscard]] int tail(const TailOptions& options);
@@ -77,8 +77,8 @@ struct CertificateOptions {
 };
 [[nodiscard]] int certificate(const CertificateOptions& options);
 
-// `weir cert authority`: an authority for the processes of one fleet, DIR/authority.pem and DIR/authority-key.pem. Never
-// overwrites one.
+// `weir cert authority`: an authority for the processes of one fleet, DIR/authority.pem and DIR/authority-key.pem.
+// Never overwrites one.
 struct AuthorityOptions {
   std::string directory = ".";
   std::string name = "Weir";
@@ -86,8 +86,8 @@ struct AuthorityOptions {
 };
 [[nodiscard]] int certificate_authority(const AuthorityOptions& options);
 
-// `weir cert issue`: a certificate of that authority for one process, DIR/NAME.pem and DIR/NAME-key.pem, for both ends of
-// a connection. Overwrites: that is how one is renewed.
+// `weir cert issue`: a certificate of that authority for one process, DIR/NAME.pem and DIR/NAME-key.pem, for both ends
+// of a connection. Overwrites: that is how one is renewed.
 struct IssueOptions {
   std::string authority_directory = ".";
   std::string directory = ".";

@@ -10,11 +10,7 @@ constexpr Duration look_interval = seconds(1);
 }  // namespace
 
 CredentialsWatcher::CredentialsWatcher(env::Runtime& runtime, const ServerSettings& settings, std::string path)
-    : core_(runtime.core(0)),
-      settings_(settings),
-      path_(std::move(path)),
-      tasks_(core_),
-      stop_(core_) {}
+    : core_(runtime.core(0)), settings_(settings), path_(std::move(path)), tasks_(core_), stop_(core_) {}
 
 env::Task<Result<std::unique_ptr<CredentialsWatcher>>> CredentialsWatcher::start(env::Runtime& runtime,
                                                                                  const ServerSettings& settings,

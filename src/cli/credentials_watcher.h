@@ -1,5 +1,5 @@
-// CredentialsWatcher: keeps the authenticators of all cores at what the credentials file says, and refuses what would be
-// unsafe: listening beyond this machine with a key that everybody knows, or without checking signatures.
+// CredentialsWatcher: keeps the authenticators of all cores at what the credentials file says, and refuses what would
+// be unsafe: listening beyond this machine with a key that everybody knows, or without checking signatures.
 //
 // Threading: core 0; each authenticator belongs to its core.
 #pragma once
@@ -27,7 +27,9 @@ class CredentialsWatcher {
                                                                                     const ServerSettings& settings,
                                                                                     const std::string& directory);
 
-  [[nodiscard]] frontend::Authenticator& authenticator(std::uint32_t core) noexcept { return authenticators_->of(core); }
+  [[nodiscard]] frontend::Authenticator& authenticator(std::uint32_t core) noexcept {
+    return authenticators_->of(core);
+  }
   // One line for the person who started the server: which key to use, or where the keys are.
   [[nodiscard]] std::string greeting(const std::string& region) const;
   // Ends the watching. Once.
@@ -44,8 +46,8 @@ class CredentialsWatcher {
   env::Core& core_;
   const ServerSettings& settings_;
   std::string path_;
-  bool from_file_ = false;          // otherwise the well-known key
-  env::FileStatus seen_;            // of the file when it was last read
+  bool from_file_ = false;  // otherwise the well-known key
+  env::FileStatus seen_;    // of the file when it was last read
   std::unique_ptr<Authenticators> authenticators_;
   env::TaskGroup tasks_;
   env::Event stop_;

@@ -168,7 +168,8 @@ void add_certificate_commands(CLI::App& app, CertificateCommands& options, int& 
   issue_command->add_option("--days", issue.days, "Days until it expires")->check(days)->capture_default_str();
   issue_command->callback([&issue, &exit_code] { exit_code = issue_certificate(issue); });
 
-  CLI::App* secrets_command = cert_command->add_subcommand("secrets-key", "Make a key that encrypts the secrets of access keys");
+  CLI::App* secrets_command =
+      cert_command->add_subcommand("secrets-key", "Make a key that encrypts the secrets of access keys");
   SecretsKeyOptions& secrets = options.secrets_key;
   secrets_command->add_option("--out", secrets.file, "File to write it to, mode 0600")->capture_default_str();
   secrets_command->callback([&secrets, &exit_code] { exit_code = secrets_key(secrets); });

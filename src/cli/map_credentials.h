@@ -8,7 +8,7 @@
 #include <string>
 
 #include "cli/authenticators.h"
-#include "directory/map_listener.h"
+#include "directory/map/map_listener.h"
 #include "env/event.h"
 #include "env/file.h"
 #include "env/runtime.h"

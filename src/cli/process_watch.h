@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/metrics.h"
-#include "directory/process_report.h"
+#include "directory/fleet/process_report.h"
 #include "env/core.h"
 #include "env/event.h"
 #include "env/task_group.h"

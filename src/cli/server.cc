@@ -1,7 +1,7 @@
 #include "cli/server.h"
 
 #include "base/log.h"
-#include "cell/lane_count.h"
+#include "cell/lane/lane_count.h"
 #include "cli/roles/readiness.h"
 #include "cli/service_tls.h"
 #include "env/file.h"

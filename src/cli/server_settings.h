@@ -7,9 +7,10 @@ namespace weir::cli {
 
 struct ServerSettings {
   explicit ServerSettings(SettingsRegistry& registry)
-      : data_directory(registry, "server.data_directory", "",
-                       "Directory of everything the server keeps. Empty: $XDG_DATA_HOME/weir, else ~/.local/share/weir, "
-                       "else /var/lib/weir."),
+      : data_directory(
+            registry, "server.data_directory", "",
+            "Directory of everything the server keeps. Empty: $XDG_DATA_HOME/weir, else ~/.local/share/weir, "
+            "else /var/lib/weir."),
         address(registry, "server.address", "127.0.0.1",
                 "Numeric address to serve on. Anything but loopback is refused while the well-known test credentials "
                 "or accept_any_credentials are in force."),
@@ -18,8 +19,9 @@ struct ServerSettings {
         tls_enabled(registry, "server.tls_enabled", false, "Serve TLS as well, on tls_port."),
         tls_port(registry, "server.tls_port", 4568, {.least = 0, .most = 65535},
                  "Port for TLS with ALPN (h2 and http/1.1). 0 picks a free one."),
-        tls_certificate_file(registry, "server.tls_certificate_file", "",
-                             "PEM file of the certificate chain. Empty: a self-signed one, made in the data directory."),
+        tls_certificate_file(
+            registry, "server.tls_certificate_file", "",
+            "PEM file of the certificate chain. Empty: a self-signed one, made in the data directory."),
         tls_key_file(registry, "server.tls_key_file", "", "PEM file of the private key, mode 0600."),
         admin_address(registry, "server.admin_address", "127.0.0.1",
                       "Numeric address of the admin port. It has no authentication: keep it on loopback."),
@@ -31,8 +33,10 @@ struct ServerSettings {
                          "000000000000."),
         accept_any_credentials(registry, "server.accept_any_credentials", false,
                                "Check no signature; an access key of 12 digits chooses the account. Loopback only."),
-        region(registry, "server.region", "us-east-1", "Region used in the printed example and by the command-line client."),
-        cores(registry, "server.cores", 0, {.least = 0, .most = 64}, "Event loops, one thread each. 0: one per processor."),
+        region(registry, "server.region", "us-east-1",
+               "Region used in the printed example and by the command-line client."),
+        cores(registry, "server.cores", 0, {.least = 0, .most = 64},
+              "Event loops, one thread each. 0: one per processor."),
         blocking_threads(registry, "server.blocking_threads", 4, {.least = 1, .most = 64},
                          "Threads for calls that block on the disk, shared by all cores."),
         drain_time_max(registry, "server.drain_time_max", seconds(10), {.least = milliseconds(0), .most = hours(1)},

@@ -3,7 +3,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "env/file.h"
-#include "net/tls_certificate.h"
+#include "net/tls/tls_certificate.h"
 
 namespace weir::cli {
 namespace {

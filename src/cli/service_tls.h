@@ -9,7 +9,7 @@
 #include "cli/server_settings.h"
 #include "env/core.h"
 #include "env/task.h"
-#include "net/tls.h"
+#include "net/tls/tls.h"
 
 namespace weir::cli {
 

@@ -43,8 +43,7 @@ LanePlacement CellChoice::lanes_beside(const Stream& stream) const { return lane
 
 std::uint64_t CellChoice::room_in(std::uint32_t cell, const CellState& state) const {
   const auto begin = open_shards_.begin() + static_cast<std::ptrdiff_t>(lane_of(cell, 0).value);
-  const std::uint64_t used =
-      std::accumulate(begin, begin + static_cast<std::ptrdiff_t>(state.lanes), std::uint64_t{0});
+  const std::uint64_t used = std::accumulate(begin, begin + static_cast<std::ptrdiff_t>(state.lanes), std::uint64_t{0});
   return state.open_shards_max - std::min(used, state.open_shards_max);
 }
 

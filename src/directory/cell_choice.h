@@ -1,5 +1,5 @@
-// CellChoice: in which cell a stream lives, and on which of its lanes. All shards of a stream are in one cell, so that a
-// cell that fails takes no other cell's streams with it. Pure; one thread.
+// CellChoice: in which cell a stream lives, and on which of its lanes. All shards of a stream are in one cell, so that
+// a cell that fails takes no other cell's streams with it. Pure; one thread.
 #pragma once
 
 #include <cstdint>

@@ -15,9 +15,7 @@ inline constexpr std::uint32_t cells_max = 64;
 using LaneSet = std::bitset<lanes_per_cell_max>;
 
 [[nodiscard]] constexpr std::uint32_t cell_of(LaneId lane) noexcept { return lane.value / lanes_per_cell_max; }
-[[nodiscard]] constexpr std::uint32_t lane_within_cell(LaneId lane) noexcept {
-  return lane.value % lanes_per_cell_max;
-}
+[[nodiscard]] constexpr std::uint32_t lane_within_cell(LaneId lane) noexcept { return lane.value % lanes_per_cell_max; }
 [[nodiscard]] constexpr LaneId lane_of(std::uint32_t cell, std::uint32_t within) noexcept {
   return {cell * lanes_per_cell_max + within};
 }

@@ -6,8 +6,8 @@
 #include <map>
 #include <string>
 
+#include "directory/map/shard_map.h"
 #include "directory/refusal.h"
-#include "directory/shard_map.h"
 
 namespace weir::directory {
 

@@ -5,7 +5,7 @@
 #include <limits>
 #include <utility>
 
-#include "directory/map_wire.h"
+#include "directory/map/map_wire.h"
 
 namespace weir::directory {
 namespace {

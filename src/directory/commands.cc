@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "directory/cell_choice.h"
 #include "directory/directory.h"
-#include "directory/shard_map_builder.h"
+#include "directory/map/shard_map_builder.h"
 #include "directory/stream_change.h"
 #include "model/hash_range.h"
 #include "model/limits.h"

@@ -5,7 +5,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "base/log.h"
-#include "directory/shard_map_builder.h"
+#include "directory/map/shard_map_builder.h"
 
 namespace weir::directory {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "base/hash_key.h"
 #include "base/ids.h"
-#include "directory/shard_map.h"
+#include "directory/map/shard_map.h"
 
 namespace weir::directory {
 

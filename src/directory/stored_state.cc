@@ -9,9 +9,9 @@
 #include <utility>
 
 #include "base/assert.h"
+#include "directory/map/shard_map_builder.h"
 #include "directory/record_codec.h"
 #include "directory/records.pb.h"
-#include "directory/shard_map_builder.h"
 #include "model/hash_range.h"
 
 namespace weir::directory {

@@ -28,8 +28,8 @@
 #include "base/ids.h"
 #include "base/result.h"
 #include "directory/cell_layout.h"
-#include "directory/shard_map.h"
-#include "directory/tenants.h"
+#include "directory/map/shard_map.h"
+#include "directory/tenants/tenants.h"
 #include "metastore/metastore.h"
 
 namespace weir::directory {
@@ -78,17 +78,17 @@ struct StreamState {
 };
 
 struct LaneState {
-  Epoch epoch;                      // 0: never claimed
-  std::optional<LaneOwner> owner;   // who claimed it; none where all lanes are the process's own
+  Epoch epoch;                       // 0: never claimed
+  std::optional<LaneOwner> owner;    // who claimed it; none where all lanes are the process's own
   metastore::Revision modified = 0;  // 0: not stored yet
 };
 
 // A fault-isolated back end of fixed size: its lanes are number * lanes_per_cell_max and the following ones.
 struct CellState {
   std::string name;
-  std::uint32_t lanes = 0;             // may grow, never shrink
-  std::uint64_t open_shards_max = 0;   // no stream is placed here, and none is split, beyond it
-  bool closed = false;                 // takes no new streams
+  std::uint32_t lanes = 0;            // may grow, never shrink
+  std::uint64_t open_shards_max = 0;  // no stream is placed here, and none is split, beyond it
+  bool closed = false;                // takes no new streams
   metastore::Revision modified = 0;
 };
 
@@ -101,7 +101,7 @@ struct StoredState {
   bool initialized = false;  // false: an empty store, the rest means nothing
   std::array<std::byte, token_key_bytes> token_key{};
   StreamCounter next_stream;
-  std::vector<LaneState> lanes;  // by lane id
+  std::vector<LaneState> lanes;              // by lane id
   std::map<std::uint32_t, CellState> cells;  // by number; empty: one cell that is all lanes
   Fleets fleets;
   Credentials credentials;

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/assert.h"
-#include "directory/shard_map_builder.h"
+#include "directory/map/shard_map_builder.h"
 #include "model/hash_range.h"
 
 namespace weir::directory {

@@ -50,10 +50,10 @@ class Core {
   Core& operator=(const Core&) = delete;
   virtual ~Core() = default;
 
-  [[nodiscard]] virtual std::uint32_t index() const noexcept = 0;           // any thread
-  [[nodiscard]] virtual MonotonicTime now() const noexcept = 0;             // any thread
-  [[nodiscard]] virtual WallTime wall_now() const noexcept = 0;             // any thread
-  [[nodiscard]] virtual bool is_current() const noexcept = 0;               // any thread: is the caller on this core?
+  [[nodiscard]] virtual std::uint32_t index() const noexcept = 0;  // any thread
+  [[nodiscard]] virtual MonotonicTime now() const noexcept = 0;    // any thread
+  [[nodiscard]] virtual WallTime wall_now() const noexcept = 0;    // any thread
+  [[nodiscard]] virtual bool is_current() const noexcept = 0;      // any thread: is the caller on this core?
 
   // Random numbers for jitter and choices; in a simulation they follow the seed.
   [[nodiscard]] virtual std::uint64_t random_u64() noexcept = 0;

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "base/log.h"
-#include "directory/front_end_census.h"
+#include "directory/fleet/front_end_census.h"
 #include "directory/rpc_paths.h"
 
 namespace weir::frontend {

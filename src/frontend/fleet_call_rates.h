@@ -1,7 +1,8 @@
-// FleetCallRates: call rates of a whole fleet. The leader of the directory fleet counts (directory/rate_ledger.h); a
-// front end asks it for the calls that wait, in one request for all of them, and not again before the last was answered
-// and ask_interval has passed. What the directory refused is refused here for as long as it told, without asking. So
-// what a directory gets to do depends on the number of front ends and on the rates, not on how often a client calls.
+// FleetCallRates: call rates of a whole fleet. The leader of the directory fleet counts
+// (directory/rates/rate_ledger.h); a front end asks it for the calls that wait, in one request for all of them, and not
+// again before the last was answered and ask_interval has passed. What the directory refused is refused here for as
+// long as it told, without asking. So what a directory gets to do depends on the number of front ends and on the rates,
+// not on how often a client calls.
 //
 // Without a directory a front end goes by its share: the rate divided by the number of front ends, as the directory
 // told it last. A call waits for the directory for wait_max at most, and not at all when it was out of reach a moment
@@ -20,7 +21,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
-#include "directory/rate_messages.h"
+#include "directory/rates/rate_messages.h"
 #include "env/event.h"
 #include "env/network.h"
 #include "env/task_group.h"

@@ -3,7 +3,7 @@
 // Threading: belongs to one core.
 #pragma once
 
-#include "directory/shard_map.h"
+#include "directory/map/shard_map.h"
 #include "env/core.h"
 #include "env/event.h"
 #include "env/task.h"

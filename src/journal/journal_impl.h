@@ -140,7 +140,7 @@ class JournalImpl final : public Journal {
   std::uint64_t next_capacity_bytes_;
   std::uint64_t batches_committed_ = 0;
   bool is_preparing_ = false;
-  bool is_in_a_hurry_ = false;  // preparing is to end after its next step
+  bool is_in_a_hurry_ = false;         // preparing is to end after its next step
   bool has_tried_to_prepare_ = false;  // since the last roll
   bool is_sealing_ = false;
   bool is_stopped_ = false;  // by a failed commit, until recover()

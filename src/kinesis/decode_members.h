@@ -42,8 +42,8 @@ inline constexpr std::size_t unlimited_entries = std::numeric_limits<std::size_t
 // "true", "YES", "0" and the like. Empty when it is none of them.
 [[nodiscard]] std::optional<bool> boolean_of_text(std::string_view text);
 
-// Fills a map with distinct keys, in the order in which they came first; a later value replaces an earlier one. Takes no
-// further key once there are `entries_max`, and what those came to is then of no meaning but that they are too many.
+// Fills a map with distinct keys, in the order in which they came first; a later value replaces an earlier one. Takes
+// no further key once there are `entries_max`, and what those came to is then of no meaning but that they are too many.
 class MapFiller {
  public:
   // `map` null: nothing is kept. It outlives this object.

@@ -8,7 +8,7 @@
 #include "metastore/etcd_watch.h"
 #include "metastore/transaction_check.h"
 #include "metastore/watch_hub.h"
-#include "net/tls.h"
+#include "net/tls/tls.h"
 
 namespace weir::metastore {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <array>
 
-#include "net/http1_call.h"
-#include "net/http1_response_parser.h"
+#include "net/http1/http1_call.h"
+#include "net/http1/http1_response_parser.h"
 
 namespace weir::net {
 

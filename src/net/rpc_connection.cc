@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "net/http2_client.h"
+#include "net/http2/http2_client.h"
 #include "net/protocol.h"
 
 namespace weir::net {

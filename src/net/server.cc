@@ -2,11 +2,11 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "base/log.h"
-#include "net/http1_connection.h"
-#include "net/http2_connection.h"
+#include "net/http1/http1_connection.h"
+#include "net/http2/http2_connection.h"
 #include "net/peer.h"
 #include "net/preface.h"
-#include "net/tls.h"
+#include "net/tls/tls.h"
 
 namespace weir::net {
 

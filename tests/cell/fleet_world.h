@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include "cell/node_cell.h"
-#include "cell/remote_cell.h"
-#include "cell/rpc_handler.h"
+#include "cell/node/node_cell.h"
+#include "cell/remote/remote_cell.h"
+#include "cell/remote/rpc_handler.h"
 #include "env/sim/sim_network.h"
 #include "net/http_context.h"
 #include "net/server.h"

@@ -1,7 +1,7 @@
 // What version 1 writes between front ends, directories and nodes.
 #include "tests/support/golden.h"
 
-#include "cell/rpc_codec.h"
+#include "cell/remote/rpc_codec.h"
 #include "gtest/gtest.h"
 #include "tests/cell/lane_test_support.h"
 

@@ -1,4 +1,4 @@
-#include "cell/lane_count.h"
+#include "cell/lane/lane_count.h"
 
 #include "env/file.h"
 #include "gtest/gtest.h"

@@ -11,8 +11,8 @@
 
 #include "base/assert.h"
 #include "base/metrics.h"
-#include "cell/lane.h"
-#include "directory/shard_map_builder.h"
+#include "cell/lane/lane.h"
+#include "directory/map/shard_map_builder.h"
 #include "env/event.h"
 #include "env/sim/simulation.h"
 #include "env/task_group.h"

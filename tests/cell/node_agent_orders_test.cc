@@ -1,6 +1,6 @@
 // Nodes that beat to directories, in a simulation: real cells, a real leader where it matters, and directories that are
 // away, do not lead, or refuse.
-#include "cell/node_agent.h"
+#include "cell/node/node_agent.h"
 
 #include <algorithm>
 #include <functional>
@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "directory/fleet_leader.h"
+#include "directory/fleet/fleet_leader.h"
 #include "gtest/gtest.h"
 #include "metastore/memory_metastore.h"
 #include "tests/cell/lane_test_support.h"

@@ -1,5 +1,5 @@
 // What a node says to the directory, and how it goes on when it is not heard.
-#include "cell/node_agent.h"
+#include "cell/node/node_agent.h"
 
 #include <vector>
 

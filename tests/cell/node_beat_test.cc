@@ -1,5 +1,5 @@
 // What a node tells the directory of itself.
-#include "cell/node_agent.h"
+#include "cell/node/node_agent.h"
 
 #include "gtest/gtest.h"
 #include "tests/cell/lane_test_support.h"

@@ -1,5 +1,5 @@
 // The lanes of a node come and go while it serves.
-#include "cell/node_cell.h"
+#include "cell/node/node_cell.h"
 
 #include <functional>
 #include <set>

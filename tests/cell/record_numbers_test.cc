@@ -1,4 +1,4 @@
-#include "cell/record_numbers.h"
+#include "cell/lane/record_numbers.h"
 
 #include "gtest/gtest.h"
 #include "model/sequence_number.h"

@@ -1,5 +1,5 @@
 // What a front end does with the answers of nodes: scripted ones, so that every answer can come at any time.
-#include "cell/remote_cell.h"
+#include "cell/remote/remote_cell.h"
 
 #include <deque>
 

@@ -1,5 +1,5 @@
 // The bytes of the cell's RPC: everything comes out as it went in, and whatever else comes in is refused.
-#include "cell/rpc_codec.h"
+#include "cell/remote/rpc_codec.h"
 
 #include <algorithm>
 #include <string>

@@ -9,8 +9,8 @@
 #include <utility>
 #include <vector>
 
-#include "cell/remote_cell.h"
-#include "cell/rpc_codec.h"
+#include "cell/remote/remote_cell.h"
+#include "cell/remote/rpc_codec.h"
 #include "gtest/gtest.h"
 #include "tests/cell/lane_test_support.h"
 #include "tests/support/simulation_test.h"

@@ -6,7 +6,7 @@
 #include <memory>
 #include <utility>
 
-#include "cell/lane_access.h"
+#include "cell/lane/lane_access.h"
 #include "env/core.h"
 #include "env/sim/seeded_random.h"
 #include "tests/journal/memory_segment_store.h"

@@ -1,4 +1,4 @@
-#include "cell/throttle.h"
+#include "cell/lane/throttle.h"
 
 #include "env/sim/seeded_random.h"
 #include "gtest/gtest.h"

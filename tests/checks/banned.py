@@ -38,7 +38,7 @@ EXCEPTIONS = {
     ("src/cli/", "standard output"): "a command line prints",
     ("src/base/assert.cc", "standard output"): "a broken invariant is named on standard error just before the process ends",
     ("src/base/log.cc", "a file"): "the sink of last resort, standard error, before the logger of env is there",
-    ("src/net/tls_certificate.cc", "randomness"): "OpenSSL makes the key out of its own randomness anyway",
+    ("src/net/tls/tls_certificate.cc", "randomness"): "OpenSSL makes the key out of its own randomness anyway",
 }
 
 

@@ -31,7 +31,7 @@ def test_generated_finds_a_changed_and_a_missing_page():
 
 
 @pytest.mark.parametrize("path, line", [
-    ("journal/a.cc", '#include "directory/shard_map.h"'),
+    ("journal/a.cc", '#include "directory/map/shard_map.h"'),
     ("kinesis/a.cc", '#include "env/core.h"'),
     ("base/a.h", '#include "model/limits.h"'),
     ("cell/a.cc", '#include "frontend/health.h"'),

@@ -7,7 +7,7 @@
 
 #include "cli/commands.h"
 #include "frontend/authentication/secret_keys.h"
-#include "net/tls.h"
+#include "net/tls/tls.h"
 
 namespace weir::cli {
 namespace {

@@ -1,4 +1,4 @@
-#include "cli/kinesis_client.h"
+#include "cli/client/kinesis_client.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -7,7 +7,7 @@
 #include <map>
 
 #include "directory/directory.h"
-#include "directory/map_codec.h"
+#include "directory/map/map_codec.h"
 #include "env/sim/simulation.h"
 #include "metastore/memory_metastore.h"
 #include "tests/frontend/authentication_support.h"

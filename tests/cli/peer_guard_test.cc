@@ -2,8 +2,8 @@
 #include "cli/roles/peer_guard.h"
 
 #include "base/log.h"
-#include "cell/rpc.h"
-#include "directory/fleet_messages.h"
+#include "cell/remote/rpc.h"
+#include "directory/fleet/fleet_messages.h"
 #include "directory/rpc_paths.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

@@ -1,4 +1,4 @@
-#include "cli/record_putter.h"
+#include "cli/client/record_putter.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,7 +1,7 @@
 // What `weir admin status` says of a fleet on a good day and on bad ones.
 #include "cli/admin/status_text.h"
 
-#include "cell/lane_report.h"
+#include "cell/lane/lane_report.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 

@@ -1,4 +1,4 @@
-#include "cli/stream_follower.h"
+#include "cli/client/stream_follower.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -56,7 +56,8 @@ TEST(Cells, NoCellTakesMoreShardsThanItMay) {
     EXPECT_EQ(refused.error().kind, RefusalKind::capacity_limit);
     EXPECT_TRUE(co_await process.create("one", 1));
     co_await process.settle("one");
-    const auto split = co_await process.directory.split_shard(scope, "one", ShardIndex{0}, HashKey{HashKey::max().value / 2});
+    const auto split =
+        co_await process.directory.split_shard(scope, "one", ShardIndex{0}, HashKey{HashKey::max().value / 2});
     EXPECT_FALSE(split);
     EXPECT_EQ(split.error().kind, RefusalKind::capacity_limit);
     co_await define(process, 1, {.name = "small", .lanes = 1, .open_shards_max = 4});
@@ -76,7 +77,8 @@ TEST(Cells, AClosedCellTakesNoNewStreamsAndItsStreamsCanBeSplit) {
     EXPECT_TRUE(co_await process.create("late", 1));
     co_await process.settle("late");
     EXPECT_EQ(cells_of(*process.find("late")), std::set<std::uint32_t>{3});
-    EXPECT_TRUE(co_await process.directory.split_shard(scope, "early", ShardIndex{0}, HashKey{HashKey::max().value / 2}));
+    EXPECT_TRUE(
+        co_await process.directory.split_shard(scope, "early", ShardIndex{0}, HashKey{HashKey::max().value / 2}));
     co_await process.settle("early");
     EXPECT_EQ(cells_of(*process.find("early")), std::set<std::uint32_t>{2});
   });

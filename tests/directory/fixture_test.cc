@@ -4,7 +4,7 @@
 
 #include <utility>
 
-#include "directory/shard_map_builder.h"
+#include "directory/map/shard_map_builder.h"
 #include "model/sequence_number.h"
 
 namespace weir::directory::test {

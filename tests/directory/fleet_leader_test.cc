@@ -1,4 +1,4 @@
-#include "directory/fleet_leader.h"
+#include "directory/fleet/fleet_leader.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>

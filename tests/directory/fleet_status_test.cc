@@ -1,4 +1,4 @@
-#include "directory/fleet_status.h"
+#include "directory/fleet/fleet_status.h"
 
 #include "gtest/gtest.h"
 

@@ -2,12 +2,12 @@
 #include "tests/support/golden.h"
 
 #include "directory/command_codec.h"
-#include "directory/fleet_messages.h"
-#include "directory/fleet_status.h"
-#include "directory/follow_codec.h"
-#include "directory/map_codec.h"
-#include "directory/rate_messages.h"
-#include "directory/shard_map_builder.h"
+#include "directory/fleet/fleet_messages.h"
+#include "directory/fleet/fleet_status.h"
+#include "directory/map/follow_codec.h"
+#include "directory/map/map_codec.h"
+#include "directory/map/shard_map_builder.h"
+#include "directory/rates/rate_messages.h"
 #include "directory/stored_state.h"
 #include "gtest/gtest.h"
 

@@ -1,4 +1,4 @@
-#include "directory/leader_election.h"
+#include "directory/fleet/leader_election.h"
 
 #include <gtest/gtest.h>
 

@@ -1,11 +1,11 @@
-#include "directory/map_codec.h"
+#include "directory/map/map_codec.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include "base/crc32c.h"
-#include "directory/map_frame.h"
-#include "directory/shard_map_builder.h"
+#include "directory/map/map_frame.h"
+#include "directory/map/shard_map_builder.h"
 #include "tests/directory/map_support.h"
 
 namespace weir::directory {

@@ -1,8 +1,8 @@
-#include "directory/map_follower.h"
+#include "directory/map/map_follower.h"
 
 #include <gtest/gtest.h>
 
-#include "directory/map_file.h"
+#include "directory/map/map_file.h"
 #include "env/file.h"
 #include "env/sim/seeded_random.h"
 #include "tests/directory/map_world.h"

@@ -1,9 +1,9 @@
-#include "directory/map_history.h"
+#include "directory/map/map_history.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "directory/map_codec.h"
+#include "directory/map/map_codec.h"
 #include "tests/directory/map_support.h"
 
 namespace weir::directory {

@@ -1,10 +1,10 @@
-#include "directory/map_source.h"
+#include "directory/map/map_source.h"
 
 #include <gtest/gtest.h>
 
 #include <deque>
 
-#include "directory/map_codec.h"
+#include "directory/map/map_codec.h"
 #include "env/task_group.h"
 #include "tests/directory/map_support.h"
 #include "tests/support/must.h"

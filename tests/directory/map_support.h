@@ -5,8 +5,8 @@
 #include <memory>
 #include <string>
 
-#include "directory/shard_map.h"
-#include "directory/shard_map_builder.h"
+#include "directory/map/shard_map.h"
+#include "directory/map/shard_map_builder.h"
 #include "env/sim/seeded_random.h"
 
 namespace weir::directory::test {

@@ -8,8 +8,8 @@
 #include <string>
 #include <vector>
 
-#include "directory/map_follower.h"
-#include "directory/map_source.h"
+#include "directory/map/map_follower.h"
+#include "directory/map/map_source.h"
 #include "env/sim/sim_network.h"
 #include "env/sim/simulation.h"
 #include "net/server.h"

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "directory/map_codec.h"
+#include "directory/map/map_codec.h"
 #include "gtest/gtest.h"
 #include "tests/support/must.h"
 

@@ -1,4 +1,4 @@
-#include "directory/placement.h"
+#include "directory/fleet/placement.h"
 
 #include <map>
 #include <string>

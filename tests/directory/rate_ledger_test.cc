@@ -1,4 +1,4 @@
-#include "directory/rate_ledger.h"
+#include "directory/rates/rate_ledger.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -6,7 +6,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "directory/front_end_census.h"
+#include "directory/fleet/front_end_census.h"
 
 namespace weir::directory {
 namespace {

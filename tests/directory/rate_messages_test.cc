@@ -1,9 +1,9 @@
-#include "directory/rate_messages.h"
+#include "directory/rates/rate_messages.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "directory/rate_handler.h"
+#include "directory/rates/rate_handler.h"
 #include "env/sim/simulation.h"
 
 namespace weir::directory {

@@ -1,9 +1,9 @@
-#include "directory/shard_map.h"
+#include "directory/map/shard_map.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "directory/shard_map_builder.h"
+#include "directory/map/shard_map_builder.h"
 #include "model/hash_range.h"
 
 namespace weir::directory {

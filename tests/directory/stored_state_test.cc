@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "directory/shard_map_builder.h"
+#include "directory/map/shard_map_builder.h"
 #include "directory/stream_change.h"
 #include "directory/usage.h"
 #include "model/hash_range.h"

@@ -1,8 +1,8 @@
-#include "directory/tenant_messages.h"
+#include "directory/tenants/tenant_messages.h"
 
 #include <gtest/gtest.h>
 
-#include "directory/fleet_messages.h"
+#include "directory/fleet/fleet_messages.h"
 
 namespace weir::directory {
 namespace {

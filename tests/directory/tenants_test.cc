@@ -1,14 +1,14 @@
-#include "directory/tenants.h"
+#include "directory/tenants/tenants.h"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
 #include <algorithm>
 
-#include "directory/map_codec.h"
-#include "directory/map_delta.h"
-#include "directory/map_history.h"
-#include "directory/shard_map_builder.h"
+#include "directory/map/map_codec.h"
+#include "directory/map/map_delta.h"
+#include "directory/map/map_history.h"
+#include "directory/map/shard_map_builder.h"
 #include "tests/directory/fixture.h"
 #include "tests/directory/map_support.h"
 

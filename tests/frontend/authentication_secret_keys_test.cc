@@ -3,7 +3,7 @@
 #include <functional>
 
 #include "base/base64.h"
-#include "directory/tenants.h"
+#include "directory/tenants/tenants.h"
 #include "frontend/authentication/map_credentials.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

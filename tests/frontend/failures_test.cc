@@ -1,5 +1,5 @@
 // What clients are told when the server itself cannot do what they ask.
-#include "directory/shard_map_builder.h"
+#include "directory/map/shard_map_builder.h"
 #include "env/task_group.h"
 #include "gtest/gtest.h"
 #include "tests/frontend/fixture.h"

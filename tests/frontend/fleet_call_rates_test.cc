@@ -7,7 +7,7 @@
 #include <functional>
 
 #include "base/log.h"
-#include "directory/rate_handler.h"
+#include "directory/rates/rate_handler.h"
 #include "directory/rpc_paths.h"
 #include "env/sim/sim_network.h"
 #include "env/sim/simulation.h"

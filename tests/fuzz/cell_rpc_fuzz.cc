@@ -9,7 +9,7 @@
 
 #include "base/assert.h"
 #include "base/crc32c.h"
-#include "cell/rpc_codec.h"
+#include "cell/remote/rpc_codec.h"
 
 namespace weir::cell {
 namespace {

@@ -7,11 +7,11 @@
 #include <string>
 
 #include "base/assert.h"
-#include "directory/fleet_messages.h"
-#include "directory/map_codec.h"
-#include "directory/map_frame.h"
-#include "directory/shard_map_builder.h"
-#include "directory/tenant_messages.h"
+#include "directory/fleet/fleet_messages.h"
+#include "directory/map/map_codec.h"
+#include "directory/map/map_frame.h"
+#include "directory/map/shard_map_builder.h"
+#include "directory/tenants/tenant_messages.h"
 #include "frontend/authentication/secret_keys.h"
 
 namespace weir::directory {

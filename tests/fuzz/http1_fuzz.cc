@@ -1,5 +1,5 @@
 // HTTP/1.1: any bytes, in any pieces, end in answers and a closed connection.
-#include "net/http1_connection.h"
+#include "net/http1/http1_connection.h"
 #include "tests/fuzz/support/http_fuzz.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

@@ -1,5 +1,5 @@
 // HTTP/2: any frames after a good beginning, in any pieces, end in answers or a GOAWAY and a closed connection.
-#include "net/http2_connection.h"
+#include "net/http2/http2_connection.h"
 #include "net/preface.h"
 #include "tests/fuzz/support/http_fuzz.h"
 

@@ -4,8 +4,8 @@
 #include <string>
 
 #include "base/assert.h"
-#include "directory/rate_ledger.h"
-#include "directory/rate_messages.h"
+#include "directory/rates/rate_ledger.h"
+#include "directory/rates/rate_messages.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   using namespace weir;

@@ -10,8 +10,8 @@
 #include "env/task_group.h"
 #include "metastore/etcd_metastore.h"
 #include "net/client.h"
-#include "net/tls.h"
-#include "net/tls_certificate.h"
+#include "net/tls/tls.h"
+#include "net/tls/tls_certificate.h"
 #include "tests/support/etcd_server.h"
 #include "tests/support/must.h"
 

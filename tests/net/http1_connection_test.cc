@@ -1,4 +1,4 @@
-#include "net/http1_connection.h"
+#include "net/http1/http1_connection.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "net/http1_response_parser.h"
+#include "net/http1/http1_response_parser.h"
 
 #include <gtest/gtest.h>
 

@@ -5,7 +5,7 @@
 #include <deque>
 
 #include "env/task_group.h"
-#include "net/http2_client.h"
+#include "net/http2/http2_client.h"
 #include "net/preface.h"
 #include "tests/net/http2_test_client.h"
 #include "tests/support/simulation_test.h"

@@ -1,4 +1,4 @@
-#include "net/http2_client.h"
+#include "net/http2/http2_client.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

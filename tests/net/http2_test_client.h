@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "net/http2_connection.h"
+#include "net/http2/http2_connection.h"
 #include "tests/net/http_test_support.h"
 
 namespace weir::net {

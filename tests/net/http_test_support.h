@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "env/task_group.h"
-#include "net/http1_connection.h"
+#include "net/http1/http1_connection.h"
 #include "net/http_context.h"
 #include "tests/fuzz/support/memory_core.h"
 

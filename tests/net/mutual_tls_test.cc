@@ -4,7 +4,7 @@
 
 #include "env/runtime.h"
 #include "env/task_group.h"
-#include "net/http2_client.h"
+#include "net/http2/http2_client.h"
 #include "tests/net/served.h"
 
 namespace weir::net {

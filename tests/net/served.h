@@ -10,8 +10,8 @@
 #include "env/sim/sim_network.h"
 #include "env/sim/simulation.h"
 #include "net/server.h"
-#include "net/tls.h"
-#include "net/tls_certificate.h"
+#include "net/tls/tls.h"
+#include "net/tls/tls_certificate.h"
 #include "tests/net/http_test_support.h"
 
 namespace weir::net {

@@ -8,7 +8,7 @@
 
 #include "base/metrics.h"
 #include "base/settings.h"
-#include "cell/lane_count.h"
+#include "cell/lane/lane_count.h"
 #include "cell/local_cell.h"
 #include "directory/directory.h"
 #include "env/sim/seeded_random.h"

@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "cell/remote_cell.h"
+#include "cell/remote/remote_cell.h"
 #include "directory/directory.h"
 #include "env/sim/seeded_random.h"
 #include "env/sim/simulation.h"

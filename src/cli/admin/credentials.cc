@@ -10,7 +10,7 @@
 #include "base/bytes.h"
 #include "cli/admin/admin_commands.h"
 #include "cli/text.h"
-#include "directory/tenant_messages.h"
+#include "directory/tenants/tenant_messages.h"
 #include "env/file.h"
 #include "env/process.h"
 #include "frontend/authentication/secret_keys.h"

@@ -1,6 +1,6 @@
 #include "cli/admin/directory_caller.h"
 
-#include "directory/fleet_messages.h"
+#include "directory/fleet/fleet_messages.h"
 
 namespace weir::cli {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "base/result.h"
 #include "cli/roles/fleet_link.h"
-#include "directory/fleet_status.h"
+#include "directory/fleet/fleet_status.h"
 #include "env/core.h"
 
 namespace weir::cli {

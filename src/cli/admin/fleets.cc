@@ -8,7 +8,7 @@
 
 #include "cli/admin/admin_commands.h"
 #include "cli/text.h"
-#include "directory/tenant_messages.h"
+#include "directory/tenants/tenant_messages.h"
 #include "kinesis/json_writer.h"
 
 namespace weir::cli {

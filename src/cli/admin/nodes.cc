@@ -1,7 +1,7 @@
 #include <memory>
 
 #include "cli/admin/admin_commands.h"
-#include "directory/fleet_messages.h"
+#include "directory/fleet/fleet_messages.h"
 
 namespace weir::cli {
 namespace {

@@ -6,7 +6,7 @@
 #include <limits>
 
 #include "base/version.h"
-#include "cell/lane_report.h"
+#include "cell/lane/lane_report.h"
 #include "cli/text.h"
 
 namespace weir::cli {

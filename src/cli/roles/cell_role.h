@@ -6,14 +6,14 @@
 #include <memory>
 #include <vector>
 
-#include "cell/node_agent.h"
-#include "cell/node_cell.h"
-#include "cell/rpc_handler.h"
+#include "cell/node/node_agent.h"
+#include "cell/node/node_cell.h"
+#include "cell/remote/rpc_handler.h"
 #include "cli/roles/certificate_watcher.h"
 #include "cli/roles/fleet_link.h"
 #include "cli/roles/peer_guard.h"
 #include "cli/roles/role.h"
-#include "directory/map_follower.h"
+#include "directory/map/map_follower.h"
 #include "journal/rados/rados_cluster.h"
 
 namespace weir::cli {

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "cell/remote_cell.h"
+#include "cell/remote/remote_cell.h"
 #include "cli/roles/certificate_watcher.h"
 #include "cli/roles/directory_rpc.h"
 #include "cli/roles/fleet_link.h"
@@ -16,11 +16,11 @@
 #include "cli/roles/role.h"
 #include "directory/command_handler.h"
 #include "directory/directory.h"
-#include "directory/fleet_leader.h"
-#include "directory/leader_election.h"
-#include "directory/map_follower.h"
-#include "directory/map_source.h"
-#include "directory/rate_handler.h"
+#include "directory/fleet/fleet_leader.h"
+#include "directory/fleet/leader_election.h"
+#include "directory/map/map_follower.h"
+#include "directory/map/map_source.h"
+#include "directory/rates/rate_handler.h"
 #include "env/task_group.h"
 #include "metastore/metastore.h"
 

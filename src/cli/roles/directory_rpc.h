@@ -12,10 +12,10 @@
 #include <string>
 
 #include "directory/command_handler.h"
-#include "directory/fleet_leader.h"
-#include "directory/fleet_messages.h"
-#include "directory/map_source.h"
-#include "directory/rate_handler.h"
+#include "directory/fleet/fleet_leader.h"
+#include "directory/fleet/fleet_messages.h"
+#include "directory/map/map_source.h"
+#include "directory/rates/rate_handler.h"
 #include "env/core.h"
 #include "net/http.h"
 
@@ -27,9 +27,9 @@ struct DirectoryParts {
   directory::MapSource& source;
   directory::CommandHandler& commands;
   directory::RateHandler& rates;
-  std::function<directory::FleetLeader*()> leading;           // null when this process does not lead
-  std::function<std::optional<env::Endpoint>()> leader;       // as far as this process knows
-  std::function<std::string()> status;                        // an encoded FleetStatus
+  std::function<directory::FleetLeader*()> leading;      // null when this process does not lead
+  std::function<std::optional<env::Endpoint>()> leader;  // as far as this process knows
+  std::function<std::string()> status;                   // an encoded FleetStatus
 };
 
 class DirectoryRpc final : public net::HttpHandler {

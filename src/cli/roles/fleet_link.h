@@ -10,7 +10,7 @@
 #include "env/core.h"
 #include "net/client.h"
 #include "net/rpc_connection.h"
-#include "net/tls.h"
+#include "net/tls/tls.h"
 
 namespace weir::cli {
 

@@ -27,9 +27,9 @@ Result<void> check_lane_capacity(std::uint64_t capacity_bytes, std::uint64_t res
                                  std::uint64_t segment_bytes) {
   const std::uint64_t need = reserve_bytes + 2 * segment_bytes;
   if (capacity_bytes == 0 || capacity_bytes >= need) return {};
-  return fail(ErrorCode::invalid_argument,
-              "rados.lane_capacity_bytes is " + std::to_string(capacity_bytes) + ", and a lane needs " +
-                  std::to_string(need) + ": journal.space_reserve_bytes and two of journal.segment_bytes");
+  return fail(ErrorCode::invalid_argument, "rados.lane_capacity_bytes is " + std::to_string(capacity_bytes) +
+                                               ", and a lane needs " + std::to_string(need) +
+                                               ": journal.space_reserve_bytes and two of journal.segment_bytes");
 }
 
 Result<std::vector<env::Endpoint>> parse_endpoints(std::string_view setting, std::string_view text) {

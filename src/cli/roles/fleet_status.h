@@ -4,10 +4,10 @@
 #include <optional>
 #include <string>
 
-#include "directory/fleet_leader.h"
-#include "directory/fleet_status.h"
-#include "directory/leader_election.h"
-#include "directory/map_source.h"
+#include "directory/fleet/fleet_leader.h"
+#include "directory/fleet/fleet_status.h"
+#include "directory/fleet/leader_election.h"
+#include "directory/map/map_source.h"
 
 namespace weir::cli {
 

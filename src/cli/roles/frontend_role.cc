@@ -165,8 +165,8 @@ Result<void> FrontEndRole::make_front_ends() {
   });
   std::vector<frontend::FrontEnd*> all;
   for (std::uint32_t i = 0; i < context_.runtime.core_count(); ++i) {
-    front_ends_.push_back(std::make_unique<frontend::FrontEnd>(context_.runtime.core(i), *services_,
-                                                               authenticator(i), *key));
+    front_ends_.push_back(
+        std::make_unique<frontend::FrontEnd>(context_.runtime.core(i), *services_, authenticator(i), *key));
     all.push_back(front_ends_.back().get());
   }
   first_map_->serve(std::make_unique<MapPublisher>(context_.core, std::move(all)));

@@ -7,14 +7,14 @@
 #include <memory>
 #include <vector>
 
-#include "cell/remote_cell.h"
+#include "cell/remote/remote_cell.h"
 #include "cli/credentials_watcher.h"
 #include "cli/map_credentials.h"
 #include "cli/map_publisher.h"
 #include "cli/roles/certificate_watcher.h"
 #include "cli/roles/fleet_link.h"
 #include "cli/roles/role.h"
-#include "directory/map_follower.h"
+#include "directory/map/map_follower.h"
 #include "directory/remote_directory.h"
 #include "frontend/fleet_call_rates.h"
 #include "frontend/front_end.h"

@@ -6,8 +6,8 @@
 #include <array>
 
 #include "base/log.h"
-#include "cell/rpc.h"
-#include "directory/fleet_messages.h"
+#include "cell/remote/rpc.h"
+#include "directory/fleet/fleet_messages.h"
 #include "directory/rpc_paths.h"
 
 namespace weir::cli {

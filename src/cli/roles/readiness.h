@@ -8,10 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "cell/lane_report.h"
-#include "cell/node_cell.h"
-#include "directory/leader_election.h"
-#include "directory/map_follower.h"
+#include "cell/lane/lane_report.h"
+#include "cell/node/node_cell.h"
+#include "directory/fleet/leader_election.h"
+#include "directory/map/map_follower.h"
 #include "frontend/health.h"
 
 namespace weir::cli {

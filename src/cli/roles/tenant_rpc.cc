@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "directory/fleet_messages.h"
+#include "directory/fleet/fleet_messages.h"
 
 namespace weir::cli {
 namespace {

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "directory/directory.h"
-#include "directory/tenant_messages.h"
+#include "directory/tenants/tenant_messages.h"
 
 namespace weir::cli {
 

@@ -1,7 +1,7 @@
 // Credentials: the access keys that may call the API, and the accounts they belong to.
 //
-// A set is read whole from a file, or made whole from a shard map (map_credentials.h), and never changes; a reload makes
-// a new one, which each core's Authenticator takes in place of the old. The file:
+// A set is read whole from a file, or made whole from a shard map (map_credentials.h), and never changes; a reload
+// makes a new one, which each core's Authenticator takes in place of the old. The file:
 //
 //   [[credential]]
 //   access_key_id = "AKIAEXAMPLE"

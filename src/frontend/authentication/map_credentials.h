@@ -13,7 +13,7 @@
 #include <string>
 
 #include "absl/container/flat_hash_map.h"
-#include "directory/shard_map.h"
+#include "directory/map/shard_map.h"
 #include "frontend/authentication/credentials.h"
 #include "frontend/authentication/secret_keys.h"
 

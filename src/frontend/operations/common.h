@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "directory/directory.h"
-#include "directory/shard_map.h"
+#include "directory/map/shard_map.h"
 #include "frontend/operation.h"
 #include "kinesis/errors.h"
 #include "kinesis/shapes/common.h"

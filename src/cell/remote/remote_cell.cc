@@ -1,0 +1,202 @@
+#include "cell/remote/remote_cell.h"
+
+#include <utility>
+
+#include "base/assert.h"
+#include "base/log.h"
+#include "cell/lane/lane_count.h"
+#include "cell/remote/rpc_codec.h"
+
+namespace weir::cell {
+namespace {
+
+constexpr std::string_view over_rate = "the shard's lane said a moment ago that it is over its rate";
+constexpr std::string_view too_many_reads = "too many reads of the cell are under way";
+
+template <class Reply>
+Reply refused(Refusal refusal, std::string reason) {
+  Reply reply;
+  reply.refusal = refusal;
+  reply.reason = std::move(reason);
+  return reply;
+}
+
+std::uint64_t first_record_bytes(const journal::Fragment& fragment) {
+  std::uint64_t bytes = 0;
+  fragment.view().for_each([&bytes](const journal::RecordView& record) {
+    bytes = record.partition_key.size() + record.data.size();
+    return false;
+  });
+  return bytes;
+}
+
+template <class Reply>
+Reply reply_of(Answer<Reply> answer) {
+  if (answer.has_value()) return *std::move(answer);
+  return refused<Reply>(answer.error().refusal, std::move(answer.error().reason));
+}
+
+}  // namespace
+
+// A read's place among those of its cell that are under way.
+class RemoteCell::ReadGuard {
+ public:
+  ReadGuard(PerCore& core, LaneId lane, std::uint64_t reads_max) : count_(core.reads), cell_(lane.value / lanes_max) {
+    std::uint64_t& reads = count_[cell_];
+    has_place_ = reads < reads_max;
+    if (has_place_) ++reads;
+  }
+  ReadGuard(const ReadGuard&) = delete;
+  ReadGuard& operator=(const ReadGuard&) = delete;
+  ~ReadGuard() {
+    if (has_place_) --count_[cell_];
+  }
+  [[nodiscard]] bool has_place() const noexcept { return has_place_; }
+
+ private:
+  absl::flat_hash_map<std::uint32_t, std::uint64_t>& count_;
+  std::uint32_t cell_;
+  bool has_place_ = false;
+};
+
+RemoteCell::RemoteCell(env::Runtime& runtime, env::Core& home, net::ConnectToPeer connect,
+                       const RemoteCellSettings& settings, RemoteCellMetrics& metrics)
+    : home_(home), connect_(std::move(connect)), settings_(settings), metrics_(metrics) {
+  for (std::uint32_t i = 0; i < runtime.core_count(); ++i) {
+    cores_.push_back(std::make_unique<PerCore>(runtime.core(i), connect_, settings, metrics));
+  }
+}
+
+RemoteCell::~RemoteCell() = default;
+
+env::Task<void> RemoteCell::stop() {
+  for (const auto& own : cores_) {
+    co_await own->core.enter();
+    own->appends.begin_stop();
+    co_await own->router.stop();
+    co_await own->appends.stop();
+  }
+  co_await home_.enter();
+}
+
+env::Task<void> RemoteCell::apply(directory::ShardMapPointer map) {
+  for (const auto& own : cores_) {
+    co_await own->core.enter();
+    own->router.apply(map);
+    own->appends.owners_changed();
+  }
+  co_await home_.enter();
+}
+
+env::Task<std::vector<AppendReply>> RemoteCell::append(env::Core& caller, LaneId lane,
+                                                       std::vector<AppendRequest> requests) {
+  WEIR_ASSERT(caller.is_current());
+  PerCore& own = of(caller);
+  std::vector<ShardKey> shards;
+  shards.reserve(requests.size());
+  for (const AppendRequest& request : requests) shards.push_back(request.fragment.shard());
+  const std::vector<bool> early = throttled_early(own, requests);
+  std::vector<AppendReply> answers;
+  if (!requests.empty()) answers = co_await own.appends.append(lane, std::move(requests));
+
+  std::vector<AppendReply> replies;
+  replies.reserve(shards.size());
+  auto answer = answers.begin();
+  for (std::size_t i = 0; i < shards.size(); ++i) {
+    if (!early.empty() && early[i]) {
+      replies.push_back(refused<AppendReply>(Refusal::throttled, std::string(over_rate)));
+      continue;
+    }
+    own.throttles.note(own.core.now(), ShardThrottles::Kind::append, shards[i], answer->throttle);
+    replies.push_back(std::move(*answer++));
+  }
+  co_return replies;
+}
+
+// Takes those out of `requests` that their lane would refuse, and says which; empty: none.
+std::vector<bool> RemoteCell::throttled_early(PerCore& own, std::vector<AppendRequest>& requests) {
+  std::vector<bool> early;
+  if (own.throttles.size() == 0) return early;
+  const MonotonicTime now = own.core.now();
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const auto left = own.throttles.bytes_left(now, ShardThrottles::Kind::append, requests[i].fragment.shard());
+    if (!left || first_record_bytes(requests[i].fragment) <= *left) continue;
+    early.resize(requests.size());
+    early[i] = true;
+    metrics_.throttled_early.add();
+  }
+  if (early.empty()) return early;
+  std::size_t position = 0;
+  std::erase_if(requests, [&](const AppendRequest&) { return early[position++]; });
+  return early;
+}
+
+env::Task<ReadReply> RemoteCell::read(env::Core& caller, LaneId lane, journal::ReadRequest request) {
+  PerCore& own = of(caller);
+  if (own.throttles.refuses(caller.now(), ShardThrottles::Kind::read, request.shard)) {
+    metrics_.throttled_early.add();
+    co_return refused<ReadReply>(Refusal::throttled, std::string(over_rate));
+  }
+  const ReadGuard guard(own, lane, settings_.cell_reads_max.get());
+  if (!guard.has_place()) {
+    metrics_.refused_for_bounds.add();
+    co_return refused<ReadReply>(Refusal::unavailable, std::string(too_many_reads));
+  }
+  metrics_.reads.add();
+  const auto encode_call = [&request](const CallHeader& header) {
+    return encode(ReadCall{.header = header, .request = request});
+  };
+  ReadReply reply = reply_of(
+      co_await own.router.call<ReadReply>(lane, read_path, encode_call, decode_read_answer, true, deadline(caller)));
+  own.throttles.note(caller.now(), ShardThrottles::Kind::read, request.shard, reply.throttle);
+  co_return reply;
+}
+
+env::Task<LocateReply> RemoteCell::locate(env::Core& caller, LaneId lane, ShardKey shard, StartFrom from,
+                                          WallTime time) {
+  PerCore& own = of(caller);
+  if (own.throttles.refuses(caller.now(), ShardThrottles::Kind::locate, shard)) {
+    metrics_.throttled_early.add();
+    co_return refused<LocateReply>(Refusal::throttled, std::string(over_rate));
+  }
+  const ReadGuard guard(own, lane, settings_.cell_reads_max.get());
+  if (!guard.has_place()) {
+    metrics_.refused_for_bounds.add();
+    co_return refused<LocateReply>(Refusal::unavailable, std::string(too_many_reads));
+  }
+  metrics_.locates.add();
+  const auto encode_call = [=](const CallHeader& header) {
+    return encode(LocateCall{.header = header, .shard = shard, .from = from, .time = time});
+  };
+  LocateReply reply = reply_of(co_await own.router.call<LocateReply>(lane, locate_path, encode_call,
+                                                                     decode_locate_answer, true, deadline(caller)));
+  own.throttles.note(caller.now(), ShardThrottles::Kind::locate, shard, reply.throttle);
+  co_return reply;
+}
+
+env::Task<Result<directory::ShardClosing>> RemoteCell::close_shard(LaneId lane, ShardKey shard,
+                                                                   directory::ShardOrder order) {
+  metrics_.closes.add();
+  const auto encode_call = [shard, order](const CallHeader& header) {
+    return encode(ShardCall{.header = header, .shard = shard, .order = order});
+  };
+  auto answer = co_await of(home_).router.call<Result<directory::ShardClosing>>(
+      lane, close_shard_path, encode_call, decode_close_shard_answer, true, deadline(home_));
+  if (answer.has_value()) co_return *std::move(answer);
+  const bool is_known = answer.error().refusal != Refusal::failed;
+  co_return fail(is_known ? ErrorCode::unavailable : ErrorCode::timeout, std::move(answer.error().reason));
+}
+
+env::Task<void> RemoteCell::reopen_shard(LaneId lane, ShardKey shard, directory::ShardOrder order) {
+  metrics_.reopens.add();
+  const auto encode_call = [shard, order](const CallHeader& header) {
+    return encode(ShardCall{.header = header, .shard = shard, .order = order});
+  };
+  const auto answer = co_await of(home_).router.call<void>(lane, reopen_shard_path, encode_call,
+                                                           decode_reopen_shard_answer, true, deadline(home_));
+  if (answer.has_value()) co_return;
+  log_warning("cell", "a shard could not be reopened: it takes no records until its split or merge is tried again",
+              {{"lane", lane.value}, {"reason", answer.error().reason}});
+}
+
+}  // namespace weir::cell

@@ -1,0 +1,476 @@
+#include "cell/remote/rpc_codec.h"
+
+#include <algorithm>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <utility>
+
+#include "cell/remote/rpc.pb.h"
+
+namespace weir::cell {
+namespace {
+
+constexpr std::uint64_t record_index_end = std::uint64_t{1} << 63;
+
+// Parses any of the messages. The error does not repeat what came.
+template <class Message>
+Result<Message> parse(std::string_view body) {
+  Message message;
+  if (body.size() > static_cast<std::size_t>(std::numeric_limits<int>::max()) ||
+      !message.ParseFromArray(body.data(), static_cast<int>(body.size()))) {
+    return fail(ErrorCode::corrupt, "not a message of the cell's RPC");
+  }
+  return message;
+}
+
+rpc::Refusal to_message(Refusal refusal) noexcept {
+  switch (refusal) {
+    case Refusal::none: return rpc::NONE;
+    case Refusal::throttled: return rpc::THROTTLED;
+    case Refusal::shard_closed: return rpc::SHARD_CLOSED;
+    case Refusal::not_mine: return rpc::NOT_MINE;
+    case Refusal::unavailable: return rpc::UNAVAILABLE;
+    case Refusal::failed: return rpc::FAILED;
+  }
+  return rpc::FAILED;
+}
+
+// One that only a newer version knows is at least a refusal; `failed` claims the least.
+Refusal from_message(rpc::Refusal refusal) noexcept {
+  switch (refusal) {
+    case rpc::NONE: return Refusal::none;
+    case rpc::THROTTLED: return Refusal::throttled;
+    case rpc::SHARD_CLOSED: return Refusal::shard_closed;
+    case rpc::NOT_MINE: return Refusal::not_mine;
+    case rpc::UNAVAILABLE: return Refusal::unavailable;
+    default: return Refusal::failed;
+  }
+}
+
+void to_message(const CallHeader& header, rpc::CallHeader& message) {
+  message.set_lane(header.lane.value);
+  message.set_map_version(header.map_version);
+  message.set_epoch(header.epoch.value);
+}
+
+CallHeader from_message(const rpc::CallHeader& message) noexcept {
+  return {.lane = LaneId{message.lane()}, .map_version = message.map_version(), .epoch = Epoch{message.epoch()}};
+}
+
+template <class Message>
+void put_shard(ShardKey shard, Message& message) {
+  message.set_stream(shard.stream.value);
+  message.set_shard(shard.shard.value);
+}
+
+template <class Message>
+ShardKey shard_of(const Message& message) noexcept {
+  return {StreamId{message.stream()}, ShardIndex{message.shard()}};
+}
+
+void to_message(const LaneRefusal& refusal, rpc::LaneRefusal& message) {
+  message.set_refusal(to_message(refusal.refusal));
+  message.set_reason(refusal.reason);
+  message.set_map_version(refusal.map_version);
+  if (!refusal.owner.has_value()) return;
+  rpc::Owner& owner = *message.mutable_owner();
+  owner.set_node(refusal.owner->node);
+  owner.set_address(refusal.owner->address);
+  owner.set_port(refusal.owner->port);
+  owner.set_epoch(refusal.owner->epoch.value);
+}
+
+Result<LaneRefusal> from_message(const rpc::LaneRefusal& message) {
+  LaneRefusal refusal{.refusal = from_message(message.refusal()),
+                      .reason = message.reason(),
+                      .owner = std::nullopt,
+                      .map_version = message.map_version()};
+  if (refusal.refusal != Refusal::not_mine && refusal.refusal != Refusal::unavailable) {
+    refusal.refusal = Refusal::failed;
+  }
+  if (message.has_owner()) {
+    const rpc::Owner& owner = message.owner();
+    if (owner.port() > 0xffff) return fail(ErrorCode::corrupt, "an impossible port");
+    refusal.owner = directory::LaneOwner{.node = owner.node(),
+                                         .address = owner.address(),
+                                         .port = static_cast<std::uint16_t>(owner.port()),
+                                         .epoch = Epoch{owner.epoch()}};
+  }
+  return refusal;
+}
+
+// --- Messages with many bytes in one field, without the copy that protobuf makes of such a field
+
+constexpr unsigned length_delimited = 2;
+constexpr unsigned varint_bytes_max = 10;
+
+[[nodiscard]] constexpr char tag_of(int field) noexcept {
+  return static_cast<char>(static_cast<unsigned>(field) << 3 | length_delimited);
+}
+
+void append_varint(std::string& to, std::uint64_t value) {
+  for (; value >= 0x80; value >>= 7) to.push_back(static_cast<char>(value | 0x80));
+  to.push_back(static_cast<char>(value));
+}
+
+// Takes a number off the front; empty when there is none.
+std::optional<std::uint64_t> take_varint(BytesView& rest) noexcept {
+  std::uint64_t value = 0;
+  for (unsigned i = 0; i < varint_bytes_max && i < rest.size(); ++i) {
+    const auto byte = static_cast<std::uint64_t>(rest[i]);
+    value |= (byte & 0x7f) << (7 * i);
+    if (byte < 0x80) {
+      rest = rest.subspan(i + 1);
+      return value;
+    }
+  }
+  return std::nullopt;
+}
+
+// One field at the front of a message; of those that are not length-delimited only that they are there.
+struct WireField {
+  std::uint64_t number = 0;
+  std::optional<BytesView> bytes;
+};
+std::optional<WireField> take_field(BytesView& rest) noexcept {
+  const auto tag = take_varint(rest);
+  if (!tag || *tag >> 3 == 0 || *tag > 0xffff'ffff) return std::nullopt;
+  WireField field{.number = *tag >> 3, .bytes = std::nullopt};
+  std::uint64_t length = 0;
+  switch (*tag & 7) {
+    case 0: return take_varint(rest) ? std::optional(field) : std::nullopt;
+    case 1: length = 8; break;
+    case 5: length = 4; break;
+    case length_delimited:
+      if (const auto given = take_varint(rest)) {
+        length = *given;
+        break;
+      }
+      return std::nullopt;
+    default: return std::nullopt;
+  }
+  if (length > rest.size()) return std::nullopt;
+  if ((*tag & 7) == length_delimited) field.bytes = rest.first(length);
+  rest = rest.subspan(length);
+  return field;
+}
+
+// Takes a message apart into its field `number`, which is bytes and not copied, and the message without it.
+struct WithoutBytes {
+  std::string rest;
+  BytesView bytes;
+};
+Result<WithoutBytes> split_off(std::string_view message, int number) {
+  WithoutBytes parts;
+  BytesView left = as_bytes(message);
+  while (!left.empty()) {
+    const BytesView from_here = left;
+    const auto field = take_field(left);
+    if (!field) return fail(ErrorCode::corrupt, "not a message of the cell's RPC");
+    if (field->bytes && field->number == static_cast<std::uint64_t>(number)) {
+      parts.bytes = *field->bytes;
+    } else {
+      parts.rest.append(as_text(from_here.first(from_here.size() - left.size())));
+    }
+  }
+  return parts;
+}
+
+// Begins such a field behind a message: `bytes` bytes are to follow.
+void begin_bytes(std::string& message, int number, std::size_t bytes) {
+  message.reserve(message.size() + 1 + varint_bytes_max + bytes);
+  message.push_back(tag_of(number));
+  append_varint(message, bytes);
+}
+
+// Decodes any answer: the refusal that all have in common, or what `rest` makes of the message.
+template <class T, class Message, class Rest>
+Result<Answer<T>> decode_answer(std::string_view body, Rest rest) {
+  WEIR_TRY(Message message, parse<Message>(body));
+  if (message.has_refused()) {
+    WEIR_TRY(LaneRefusal refusal, from_message(message.refused()));
+    return Answer<T>(std::unexpected(std::move(refusal)));
+  }
+  return rest(message);
+}
+
+// Calls take(bytes) for each of the fragments, which take no more than it says: Result<std::size_t>.
+template <class Take>
+Result<void> split_fragments(BytesView rest, Take take) {
+  while (!rest.empty()) {
+    WEIR_TRY(const std::size_t taken, take(rest));
+    rest = rest.subspan(taken);
+  }
+  return {};
+}
+
+void append_slice(const journal::FragmentSlice& slice, std::string& bytes) {
+  const journal::FragmentView& fragment = slice.fragment;
+  if (slice.skip == 0 && slice.count == fragment.record_count()) {
+    bytes.append(as_text(fragment.bytes()));
+    return;
+  }
+  if (slice.count == 0) return;
+  journal::FragmentBuilder builder(fragment.shard(), slice.count, fragment.payload_bytes());
+  std::uint32_t ordinal = 0;
+  fragment.for_each([&](const journal::RecordView& record) {
+    if (ordinal >= slice.skip) builder.add(record.partition_key, record.explicit_hash_key, record.data);
+    return ++ordinal < slice.skip + slice.count;
+  });
+  journal::Fragment part = std::move(builder).finish();
+  part.stamp({fragment.first_index().value + slice.skip}, fragment.arrival());
+  bytes.append(as_text(part.bytes()));
+}
+
+std::uint64_t bytes_of(const std::vector<journal::FragmentSlice>& slices) noexcept {
+  std::uint64_t bytes = 0;
+  for (const journal::FragmentSlice& slice : slices) bytes += slice.fragment.stored_bytes();
+  return bytes;
+}
+
+// A code that only a newer version knows is `internal`.
+ErrorCode error_code(std::string_view name) noexcept {
+  for (std::uint8_t code = 0; code <= static_cast<std::uint8_t>(ErrorCode::internal); ++code) {
+    if (to_string(static_cast<ErrorCode>(code)) == name) return static_cast<ErrorCode>(code);
+  }
+  return ErrorCode::internal;
+}
+
+template <class Message>
+void put_throttle(const Throttle& throttle, Message& message) {
+  if (throttle == Throttle{}) return;
+  message.mutable_throttle()->set_wait_us(static_cast<std::uint64_t>(throttle.wait.count()));
+  message.mutable_throttle()->set_bytes_left(throttle.bytes_left);
+}
+
+template <class Message>
+Throttle throttle_of(const Message& message) {
+  const auto wait = std::min<std::uint64_t>(message.throttle().wait_us(), microseconds(throttle_wait_max).count());
+  return {.wait = microseconds(wait), .bytes_left = message.throttle().bytes_left()};
+}
+
+}  // namespace
+
+std::string encode_append_call(const CallHeader& header, std::span<journal::Fragment* const> fragments) {
+  rpc::AppendCall message;
+  to_message(header, *message.mutable_header());
+  std::string body = message.SerializeAsString();
+  std::size_t bytes = 0;
+  for (const journal::Fragment* fragment : fragments) bytes += fragment->bytes().size();
+  begin_bytes(body, rpc::AppendCall::kFragmentsFieldNumber, bytes);
+  for (journal::Fragment* const fragment : fragments) {
+    fragment->stamp({0}, WallTime{});
+    body.append(as_text(fragment->bytes()));
+  }
+  return body;
+}
+
+std::string encode(const ReadCall& call) {
+  rpc::ReadCall message;
+  to_message(call.header, *message.mutable_header());
+  put_shard(call.request.shard, message);
+  message.set_from(call.request.from.value);
+  message.set_not_before_ms(unix_milliseconds(call.request.not_before));
+  message.set_records_max(call.request.records_max);
+  message.set_bytes_max(call.request.bytes_max);
+  return message.SerializeAsString();
+}
+
+std::string encode(const LocateCall& call) {
+  rpc::LocateCall message;
+  to_message(call.header, *message.mutable_header());
+  put_shard(call.shard, message);
+  message.set_from(static_cast<rpc::StartFrom>(call.from));
+  message.set_time_ms(unix_milliseconds(call.time));
+  return message.SerializeAsString();
+}
+
+std::string encode(const ShardCall& call) {
+  rpc::ShardCall message;
+  to_message(call.header, *message.mutable_header());
+  put_shard(call.shard, message);
+  message.set_order_term(call.order.term);
+  message.set_order_number(call.order.number);
+  return message.SerializeAsString();
+}
+
+Result<AppendCall> decode_append_call(BytesView body) {
+  WEIR_TRY(const WithoutBytes parts, split_off(as_text(body), rpc::AppendCall::kFragmentsFieldNumber));
+  WEIR_TRY(const rpc::AppendCall message, parse<rpc::AppendCall>(parts.rest));
+  AppendCall call{.header = from_message(message.header()), .requests = {}};
+  WEIR_CHECK(split_fragments(parts.bytes, [&call](BytesView rest) -> Result<std::size_t> {
+    WEIR_TRY(journal::Fragment fragment, journal::Fragment::copy_of(rest));
+    const std::size_t taken = fragment.bytes().size();
+    call.requests.push_back({.fragment = std::move(fragment)});
+    return taken;
+  }));
+  if (call.requests.empty()) return fail(ErrorCode::corrupt, "an append of nothing");
+  return call;
+}
+
+Result<ReadCall> decode_read_call(BytesView body) {
+  WEIR_TRY(const rpc::ReadCall message, parse<rpc::ReadCall>(as_text(body)));
+  if (message.from() > record_index_end) return fail(ErrorCode::corrupt, "an impossible record number");
+  return ReadCall{.header = from_message(message.header()),
+                  .request = {.shard = shard_of(message),
+                              .from = {message.from()},
+                              .not_before = wall_time_ms(message.not_before_ms()),
+                              .records_max = message.records_max(),
+                              .bytes_max = message.bytes_max()}};
+}
+
+Result<LocateCall> decode_locate_call(BytesView body) {
+  WEIR_TRY(const rpc::LocateCall message, parse<rpc::LocateCall>(as_text(body)));
+  if (!rpc::StartFrom_IsValid(message.from())) return fail(ErrorCode::corrupt, "an unknown start of an iterator");
+  return LocateCall{.header = from_message(message.header()),
+                    .shard = shard_of(message),
+                    .from = static_cast<StartFrom>(message.from()),
+                    .time = wall_time_ms(message.time_ms())};
+}
+
+Result<ShardCall> decode_shard_call(BytesView body) {
+  WEIR_TRY(const rpc::ShardCall message, parse<rpc::ShardCall>(as_text(body)));
+  return ShardCall{.header = from_message(message.header()),
+                   .shard = shard_of(message),
+                   .order = {.term = message.order_term(), .number = message.order_number()}};
+}
+
+std::string encode_refusal(const LaneRefusal& refusal) {
+  rpc::ReopenShardAnswer message;  // any kind: they are the same as far as this goes
+  to_message(refusal, *message.mutable_refused());
+  return message.SerializeAsString();
+}
+
+std::string encode_append_answer(const std::vector<AppendReply>& replies) {
+  rpc::AppendAnswer answer;
+  answer.mutable_replies()->Reserve(static_cast<int>(replies.size()));
+  for (const AppendReply& reply : replies) {
+    rpc::AppendReply& message = *answer.add_replies();
+    message.set_refusal(to_message(reply.refusal));
+    message.set_first_index(reply.first_index.value);
+    message.set_accepted(reply.accepted);
+    message.set_arrival_ms(unix_milliseconds(reply.arrival));
+    message.set_reason(reply.reason);
+    put_throttle(reply.throttle, message);
+  }
+  return answer.SerializeAsString();
+}
+
+std::string encode_read_answer(const ReadReply& reply) {
+  rpc::ReadAnswer message;
+  message.set_refusal(to_message(reply.refusal));
+  message.set_reason(reply.reason);
+  message.set_next(reply.result.next.value);
+  message.set_reached_end(reply.result.reached_end);
+  message.set_behind_ms(reply.behind_ms);
+  message.set_shard_ended(reply.shard_ended);
+  put_throttle(reply.throttle, message);
+  std::string body = message.SerializeAsString();
+  const auto& slices = reply.result.slices;
+  // A slice that is not a whole fragment is encoded anew, so that its length is known only then.
+  const bool all_whole = std::ranges::all_of(
+      slices, [](const auto& slice) { return slice.skip == 0 && slice.count == slice.fragment.record_count(); });
+  if (all_whole) {
+    begin_bytes(body, rpc::ReadAnswer::kFragmentsFieldNumber, bytes_of(slices));
+    for (const journal::FragmentSlice& slice : slices) body.append(as_text(slice.fragment.bytes()));
+    return body;
+  }
+  std::string fragments;
+  fragments.reserve(bytes_of(slices));
+  for (const journal::FragmentSlice& slice : slices) append_slice(slice, fragments);
+  begin_bytes(body, rpc::ReadAnswer::kFragmentsFieldNumber, fragments.size());
+  return body.append(fragments);
+}
+
+std::string encode_locate_answer(const LocateReply& reply) {
+  rpc::LocateAnswer message;
+  message.set_refusal(to_message(reply.refusal));
+  message.set_position(reply.position.value);
+  message.set_reason(reply.reason);
+  put_throttle(reply.throttle, message);
+  return message.SerializeAsString();
+}
+
+std::string encode_close_shard_answer(const Result<directory::ShardClosing>& closed) {
+  rpc::CloseShardAnswer message;
+  if (closed.has_value()) {
+    message.set_closed_ms(unix_milliseconds(closed->time));
+    message.set_epoch(closed->epoch.value);
+  } else {
+    message.mutable_error()->set_code(std::string(to_string(closed.error().code)));
+    message.mutable_error()->set_reason(closed.error().message);
+  }
+  return message.SerializeAsString();
+}
+
+std::string encode_reopen_shard_answer() { return rpc::ReopenShardAnswer().SerializeAsString(); }
+
+Result<Answer<std::vector<AppendReply>>> decode_append_answer(std::string_view body) {
+  using Replies = std::vector<AppendReply>;
+  return decode_answer<Replies, rpc::AppendAnswer>(body, [](const rpc::AppendAnswer& message) {
+    Replies replies;
+    replies.reserve(static_cast<std::size_t>(message.replies_size()));
+    for (const rpc::AppendReply& reply : message.replies()) {
+      replies.push_back({.refusal = from_message(reply.refusal()),
+                         .first_index = {reply.first_index()},
+                         .accepted = reply.accepted(),
+                         .arrival = wall_time_ms(reply.arrival_ms()),
+                         .reason = reply.reason(),
+                         .throttle = throttle_of(reply)});
+    }
+    return Result<Answer<Replies>>(std::move(replies));
+  });
+}
+
+Result<Answer<ReadReply>> decode_read_answer(std::string_view body) {
+  return decode_answer<ReadReply, rpc::ReadAnswer>(body, [](rpc::ReadAnswer& message) -> Result<Answer<ReadReply>> {
+    ReadReply reply;
+    reply.refusal = from_message(message.refusal());
+    reply.reason = message.reason();
+    reply.behind_ms = message.behind_ms();
+    reply.shard_ended = message.shard_ended();
+    reply.throttle = throttle_of(message);
+    journal::ReadResult& result = reply.result;
+    result.next = {message.next()};
+    result.reached_end = message.reached_end();
+    const auto bytes = std::make_shared<const std::string>(std::move(*message.mutable_fragments()));
+    WEIR_CHECK(split_fragments(as_bytes(*bytes), [&](BytesView rest) -> Result<std::size_t> {
+      WEIR_TRY(const journal::FragmentView fragment, journal::FragmentView::parse(rest));
+      result.slices.push_back({.buffer = bytes, .fragment = fragment, .skip = 0, .count = fragment.record_count()});
+      result.record_count += fragment.record_count();
+      result.payload_bytes += fragment.payload_bytes();
+      return fragment.stored_bytes();
+    }));
+    return reply;
+  });
+}
+
+Result<Answer<LocateReply>> decode_locate_answer(std::string_view body) {
+  return decode_answer<LocateReply, rpc::LocateAnswer>(body, [](const rpc::LocateAnswer& message) {
+    return Result<Answer<LocateReply>>(LocateReply{.refusal = from_message(message.refusal()),
+                                                   .position = {message.position()},
+                                                   .reason = message.reason(),
+                                                   .throttle = throttle_of(message)});
+  });
+}
+
+Result<Answer<Result<directory::ShardClosing>>> decode_close_shard_answer(std::string_view body) {
+  using Closed = Result<directory::ShardClosing>;
+  return decode_answer<Closed, rpc::CloseShardAnswer>(
+      body, [](const rpc::CloseShardAnswer& message) -> Result<Answer<Closed>> {
+        if (message.has_error()) {
+          return Answer<Closed>(std::in_place, fail(error_code(message.error().code()), message.error().reason()));
+        }
+        if (message.epoch() == 0) return fail(ErrorCode::corrupt, "a shard was closed under no epoch");
+        return Answer<Closed>(std::in_place,
+                              directory::ShardClosing{wall_time_ms(message.closed_ms()), Epoch{message.epoch()}});
+      });
+}
+
+Result<Answer<void>> decode_reopen_shard_answer(std::string_view body) {
+  return decode_answer<void, rpc::ReopenShardAnswer>(
+      body, [](const rpc::ReopenShardAnswer&) { return Result<Answer<void>>(std::in_place); });
+}
+
+}  // namespace weir::cell
