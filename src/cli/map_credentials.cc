@@ -1,5 +1,7 @@
 #include "cli/map_credentials.h"
 
+#include <fmt/format.h>
+
 #include <utility>
 
 #include "base/log.h"
@@ -64,9 +66,11 @@ env::Task<void> MapCredentials::open_and_replace(frontend::OpenAgain again) {
   co_await core_.run_blocking([&] { opened = opener_.open(*keys_, map_->credentials(), again); });
   metrics_.credentials.set(static_cast<std::int64_t>(opened.set->size()));
   metrics_.credentials_unusable.set(static_cast<std::int64_t>(opened.unusable));
-  if (opened.unusable != 0) {
+  unusable_ = opened.unusable;
+  key_problem_ = std::move(opened.problem);
+  if (unusable_ != 0) {
     log_error("credentials", "access keys of the shard map cannot be used; what they had here stays in force",
-              {{"count", opened.unusable}, {"first", opened.problem}, {"key_file", key_file_}});
+              {{"count", unusable_}, {"first", key_problem_}, {"key_file", key_file_}});
   }
   log_info("credentials", "access keys of the shard map are in force",
            {{"keys", opened.set->size()}, {"map", map_->version()}});
@@ -87,6 +91,7 @@ env::Task<void> MapCredentials::watch() {
 env::Task<void> MapCredentials::reload_keys() {
   co_await turn_.take();
   const auto loaded = co_await load_keys();
+  file_problem_ = loaded ? std::string() : loaded.error().message;
   if (loaded) {
     log_info("credentials", "the secrets keys were read again", {{"file", key_file_}, {"keys", keys_->size()}});
     if (map_ != nullptr) co_await open_and_replace(frontend::OpenAgain::all);
@@ -95,6 +100,16 @@ env::Task<void> MapCredentials::reload_keys() {
               {{"file", key_file_}, {"error", loaded.error().message}});
   }
   turn_.give_back();
+}
+
+std::string MapCredentials::trouble() const {
+  if (!file_problem_.empty()) {
+    return fmt::format("the secrets keys in {} cannot be used, those read before stay in force: {}", key_file_,
+                       file_problem_);
+  }
+  if (unusable_ == 0) return {};
+  return fmt::format("{} access keys of the shard map cannot be used with the secrets keys in {}: {}", unusable_,
+                     key_file_, key_problem_);
 }
 
 // Tenants that come to the wrong fleet show here.

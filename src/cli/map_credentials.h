@@ -32,6 +32,8 @@ class MapCredentials final : public directory::MapListener {
   // The access keys of the map are in force on every core when it returns.
   [[nodiscard]] env::Task<void> apply(directory::ShardMapPointer map) override;
   [[nodiscard]] frontend::Authenticator& authenticator(std::uint32_t core) noexcept { return authenticators_.of(core); }
+  // In a sentence, which access keys of the map cannot be used, or what is wrong with the keys' file; empty: nothing.
+  [[nodiscard]] std::string trouble() const;
   // Once.
   [[nodiscard]] env::Task<void> stop();
 
@@ -54,6 +56,9 @@ class MapCredentials final : public directory::MapListener {
   std::unique_ptr<const frontend::SecretKeys> keys_;
   env::FileStatus seen_;            // of the file when it was last read
   directory::ShardMapPointer map_;  // whose access keys are in force
+  std::string file_problem_;        // of the newest key file; empty: it was read
+  std::size_t unusable_ = 0;        // access keys of the map
+  std::string key_problem_;         // of one of them
   std::uint64_t unknown_keys_reported_ = 0;
   MonotonicTime unknown_keys_looked_at_;
   env::Turn turn_;

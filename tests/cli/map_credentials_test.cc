@@ -1,6 +1,7 @@
 // A directory and front ends of two fleets: who lets whom in, as fleets and access keys change while all of them run.
 #include "cli/map_credentials.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <functional>
@@ -18,6 +19,7 @@ namespace {
 using frontend::Credential;
 using frontend::SecretKeys;
 using kinesis::ApiErrorCode;
+using testing::HasSubstr;
 
 const std::string a = "000000000001";
 const std::string b = "000000000002";
@@ -167,13 +169,16 @@ TEST(MapCredentials, AKeyFileThatCannotBeUsedLeavesWhatIsInForce) {
   world.run([](World& fleet) -> env::Task<void> {
     EXPECT_TRUE(co_await fleet.put("AKIA1", a, "one"));
     const std::string text = fleet.key_text;
+    EXPECT_EQ(fleet.fleets.at("default")->trouble(), "");
     co_await fleet.write_keys("no key");
     co_await fleet.core.sleep_for(seconds(3));
+    EXPECT_THAT(fleet.fleets.at("default")->trouble(), HasSubstr("the secrets keys in /keys cannot be used"));
     EXPECT_EQ(co_await fleet.ask("default", "AKIA1", "one"), std::nullopt);
     co_await fleet.write_keys(frontend::make_secret_key_file(fleet.core));  // another's
     co_await fleet.core.sleep_for(seconds(3));
     EXPECT_EQ(co_await fleet.ask("default", "AKIA1", "one"), std::nullopt);
     EXPECT_EQ(fleet.metrics.credentials_unusable.value(), 1);
+    EXPECT_THAT(fleet.fleets.at("default")->trouble(), HasSubstr("1 access keys of the shard map cannot be used"));
     EXPECT_TRUE(co_await fleet.directory->remove_credential("AKIA1"));
     EXPECT_EQ(co_await fleet.ask("default", "AKIA1", "one"), ApiErrorCode::unrecognized_client);
     co_await fleet.write_keys(text, 0640);

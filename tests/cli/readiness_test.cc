@@ -59,6 +59,14 @@ TEST(FrontEndReadiness, WhatIsMissingBesidesTheMapIsNamed) {
   EXPECT_EQ(readiness.text(), "not ready: no secrets yet\n");
 }
 
+TEST(FrontEndReadiness, AccessKeysThatCannotBeUsedAreToldOf) {
+  const Readiness readiness =
+      readiness_of_front_end({.map = following(), .credentials = "2 access keys of the shard map cannot be used"});
+  EXPECT_TRUE(readiness.ready);
+  EXPECT_EQ(readiness.cause, "credentials");
+  EXPECT_EQ(readiness.text(), "ready: 2 access keys of the shard map cannot be used\n");
+}
+
 TEST(FrontEndReadiness, AnOldMapIsServedAndSaidToBeOld) {
   directory::FollowerStatus alone = following();
   alone.state = FollowState::alone;
@@ -68,7 +76,7 @@ TEST(FrontEndReadiness, AnOldMapIsServedAndSaidToBeOld) {
   EXPECT_TRUE(readiness.ready);
   EXPECT_EQ(readiness.cause, "map_old");
   EXPECT_EQ(readiness.text(),
-            "ready: no directory answers; serves with shard map 17 of term 2, 95 s old; asked the "
+            "ready: no directory gives a map; serves with shard map 17 of term 2, 95 s old; asked the "
             "directory at 10.0.0.1:4570: connection refused\n");
 }
 

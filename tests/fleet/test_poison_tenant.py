@@ -111,8 +111,8 @@ def normal_load(stream):
             mix("DescribeStreamSummary", [{"StreamName": stream.name}], 4, 2)]
 
 
-def load_of(stream, times):
-    """So many times what the stream's shards and the account's calls may do, each limit by itself."""
+def load_of_shards(stream, times):
+    """So many times what the stream's shards may do, each limit by itself."""
     every = range(len(stream.shards))
     shards = len(stream.shards)
     return [mix("PutRecords", [put_many(stream, shard, 100, 20) for shard in every], shards * 1_000 * times / 100, 24, "records"),
@@ -120,10 +120,21 @@ def load_of(stream, times):
             mix("PutRecord", [put(stream, shard, 200) for shard in every], 30 * times, 24, "single records"),
             mix("GetRecords", [{"ShardIterator": stream.iterator(shard)} for shard in stream.shards], shards * 5 * times, 24),
             mix("GetShardIterator", [{"StreamName": stream.name, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"}
-                                     for shard in stream.shards], shards * 5 * times, 12),
-            mix("ListStreams", [{}], 5 * times, 12),
+                                     for shard in stream.shards], shards * 5 * times, 12)]
+
+
+def load_of_account(stream, times):
+    """So many times what the account's calls may do, each rate by itself."""
+    return [mix("ListStreams", [{}], 5 * times, 12),
             mix("DescribeStreamSummary", [{"StreamName": stream.name}], 20 * times, 12),
             mix("CreateStream", [{"StreamName": stream.name, "ShardCount": 1}], 5 * times, 6)]
+
+
+def load_of_tenant(streams, times):
+    """One list of mixes for each sender."""
+    loads = [load_of_shards(stream, times) for stream in streams]
+    loads[0] += load_of_account(streams[0], times)
+    return loads
 
 
 def cpu_seconds(cluster, prefix):
@@ -199,7 +210,8 @@ class Measured:
 
     def __init__(self, cluster, mine, others, seconds, times=0, times_to_sinks=0, sinks=None):
         self.what = f"{times} times to the fleet, {times_to_sinks} to sinks"
-        mixes = [(load_of(stream, each), ports) for stream in others for each, ports in ((times, None), (times_to_sinks, sinks)) if each]
+        mixes = [(load, ports) for each, ports in ((times, None), (times_to_sinks, sinks)) if each
+                 for load in load_of_tenant(others, each)]
         senders = [Tenant(cluster, POISON, mix, seconds + 4, ports, gives_way=True) for mix, ports in mixes]
         Tenant(cluster, GOOD, normal_load(mine), 1).result()
         watch = Watch(cluster)
@@ -217,12 +229,13 @@ class Measured:
 
 def add_figures(figures, runs):
     flood = runs[-1]
-    for name in flood.sent[0]:
+    for name in flood.sent[0]:  # the first sender has every mix
         answers = {}
-        for result in flood.sent:
-            for code, count in result[name]["answers"].items():
+        of_name = [result[name] for result in flood.sent if name in result]
+        for result in of_name:
+            for code, count in result["answers"].items():
                 answers[code or "admitted"] = answers.get(code or "admitted", 0) + count
-        late = sum(result[name]["late"] for result in flood.sent)
+        late = sum(result["late"] for result in of_name)
         figures.add(f"the flood's {name}", ", ".join(f"{count} {code}" for code, count in sorted(answers.items())),
                     f"{late} not sent in time" if late else "")
     figures.add("the flood that was sent, of ten times the limits", f"{flood.share_sent():.0%}",

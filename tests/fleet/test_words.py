@@ -160,7 +160,7 @@ def test_certificates_are_renewed_without_a_restart(fleet):
 def test_without_directories_a_front_end_says_how_old_its_map_is(fleet):
     for index in range(2):
         fleet.kill(f"directory-{index}")
-    wait_for_words(fleet.front_end_port(0), 200, "ready: no directory answers; serves with shard map", "s old", "refused")
+    wait_for_words(fleet.front_end_port(0), 200, "ready: no directory gives a map; serves with shard map", "s old", "refused")
     wait_for("a line of the log", lambda: "cause=map_old" in log_of(fleet, "frontend-0"))
     for index in range(2):
         fleet.start_directory(index)

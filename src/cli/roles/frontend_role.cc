@@ -81,7 +81,9 @@ env::Task<Result<void>> FrontEndRole::start() {
 }
 
 env::Task<frontend::Readiness> FrontEndRole::look() const {
-  co_return readiness_of_front_end({.map = follower_->status(), .missing = missing_});
+  co_return readiness_of_front_end({.map = follower_->status(),
+                                    .missing = missing_,
+                                    .credentials = map_credentials_ ? map_credentials_->trouble() : std::string()});
 }
 
 env::Task<Result<void>> FrontEndRole::load_credentials() {

@@ -43,7 +43,7 @@ Readiness judge_map(const FollowerStatus& map) {
                 fmt::format("serves the saved {}, which no directory has confirmed; {}", which, asking(map)));
   }
   if (map.state == FollowState::alone) {
-    return with(true, "map_old", fmt::format("no directory answers; serves with {}; {}", which, asking(map)));
+    return with(true, "map_old", fmt::format("no directory gives a map; serves with {}; {}", which, asking(map)));
   }
   if (map.age >= map_old_after) {
     return with(true, "map_old",
@@ -96,6 +96,7 @@ Readiness judge_idle(const NodeSituation& situation) {
 Readiness readiness_of_front_end(const FrontEndSituation& situation) {
   if (!situation.map.held) return no_map(situation.map);
   if (!situation.missing.empty()) return with(false, "not_complete", situation.missing);
+  if (!situation.credentials.empty()) return with(true, "credentials", situation.credentials);
   return judge_map(situation.map);
 }
 

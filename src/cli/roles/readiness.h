@@ -23,9 +23,10 @@ inline constexpr Duration orders_missing_after = seconds(5);
 
 struct FrontEndSituation {
   directory::FollowerStatus map;
-  std::string missing;  // what else it waits for before it can serve; empty: nothing
+  std::string missing = {};      // what else it waits for before it can serve; empty: nothing
+  std::string credentials = {};  // what is wrong with the map's access keys; empty: nothing
 };
-// Causes: no_map, not_complete, map_old.
+// Causes: no_map, not_complete, credentials, map_old.
 [[nodiscard]] frontend::Readiness readiness_of_front_end(const FrontEndSituation& situation);
 
 struct NodeSituation {
