@@ -24,7 +24,8 @@ ShardMapPointer build_map(const StoredState& state, std::uint64_t term) {
 }
 
 // Whether the store holds just what `writes` was to put there.
-bool holds_all(const metastore::Snapshot& snapshot, const std::vector<metastore::Write>& writes) {
+bool holds_all(const metastore::Snapshot& snapshot, std::span<const metastore::Write> writes) {
+  if (writes.empty()) return true;
   absl::flat_hash_map<std::string_view, std::string_view> values;
   for (const metastore::KeyValue& entry : snapshot.entries) values[entry.key] = entry.value;
   return std::ranges::all_of(writes, [&values](const metastore::Write& write) {
@@ -61,13 +62,30 @@ env::Task<Result<std::unique_ptr<Directory>>> Directory::open(env::Core& core, m
   co_return directory;
 }
 
+env::Task<Result<void>> Directory::become_writer() {
+  WEIR_CO_TRY(const metastore::Snapshot snapshot, co_await store_.read(writer_key()));
+  WEIR_CO_TRY(const WriterState writer, decode_writer(snapshot));
+  if (writer.term > term_) {
+    co_return fail(ErrorCode::unavailable, "the directory of term " + std::to_string(writer.term) +
+                                               " writes; that of this one, " + std::to_string(term_) + ", is over");
+  }
+  std::vector<metastore::Guard> guards;
+  guards.push_back({writer_key(), writer.modified});
+  std::vector<metastore::Write> writes;
+  writes.push_back(writer_write(term_));
+  WEIR_CO_TRY(writer_modified_, co_await store_.commit(std::move(guards), std::move(writes)));
+  co_return Result<void>{};
+}
+
 env::Task<Result<void>> Directory::load(std::uint32_t lane_count) {
+  WEIR_CO_CHECK(co_await become_writer());
   WEIR_CO_TRY(metastore::Snapshot snapshot, co_await store_.read(directory_prefix));
-  if (snapshot.entries.empty()) {
+  WEIR_CO_TRY(StoredState state, decode_state(snapshot));
+  if (!state.initialized) {
     WEIR_CO_CHECK(co_await initialize(lane_count));
     WEIR_CO_TRY(snapshot, co_await store_.read(directory_prefix));
+    WEIR_CO_TRY(state, decode_state(snapshot));
   }
-  WEIR_CO_TRY(StoredState state, decode_state(snapshot));
   if (state.lanes.size() != lane_count) {
     co_return fail(ErrorCode::invalid_argument, "the shards are placed on " + std::to_string(state.lanes.size()) +
                                                     " lanes, not on " + std::to_string(lane_count));
@@ -75,9 +93,6 @@ env::Task<Result<void>> Directory::load(std::uint32_t lane_count) {
   token_key_ = state.token_key;
   map_ = build_map(state, term_);
   WEIR_CO_CHECK(take_over(std::move(state)));
-  if (term_ != 0) {  // the leader before may have sent what arrives only now
-    for (const auto& [id, stream] : streams_) unsettled_.insert(id);
-  }
   log_info("directory", "loaded", {{"streams", streams_.size()}, {"revision", map_->version()}});
   co_return Result<void>{};
 }
@@ -87,6 +102,7 @@ env::Task<Result<void>> Directory::initialize(std::uint32_t lane_count) {
   core_.random_bytes(key);
   std::vector<metastore::Guard> guards;
   guards.push_back({format_key(), 0});
+  guards.push_back({writer_key(), writer_modified_});
   auto committed = co_await store_.commit(std::move(guards), initial_writes(lane_count, key));
   if (!committed) co_return fail_while("initialize the metadata store", std::move(committed.error()));
   co_return Result<void>{};
@@ -102,29 +118,30 @@ Result<void> Directory::take_over(StoredState state) {
   fleets_ = std::move(state.fleets);
   credentials_ = std::move(state.credentials);
   streams_ = std::move(state.streams);
-  absl::erase_if(unsettled_, [this](StreamId id) { return !streams_.contains(id); });
   usage_ = Usage(lanes_.size());
   for (const auto& [id, stream] : streams_) usage_.add(stream);
   report_counts();
   return {};
 }
 
-env::Task<Result<void>> Directory::reload() {
+env::Task<Result<bool>> Directory::reload(std::span<const metastore::Write> writes) {
+  WEIR_CO_CHECK(co_await become_writer());
   WEIR_CO_TRY(const metastore::Snapshot snapshot, co_await store_.read(directory_prefix));
   WEIR_CO_TRY(StoredState state, decode_state(snapshot));
-  const bool changed = state.revision > map_->version();
-  ShardMapPointer map = changed ? build_map(state, term_) : map_;
+  // A revision later than any map's, so that followers take this one, whatever was not known when the last was made.
+  ShardMapPointer map = build_map(state, term_);
   WEIR_CO_CHECK(take_over(std::move(state)));
   stale_ = false;
-  if (changed) co_await publish(std::move(map));
+  co_await publish(std::move(map));
   if (started_) {
     for (const auto& [id, stream] : streams_) ensure_driven(id);
   }
-  co_return Result<void>{};
+  co_return holds_all(snapshot, writes);
 }
 
 env::Task<Directory::Ending> Directory::commit(std::vector<metastore::Guard> guards,
                                                std::vector<metastore::Write> writes) {
+  guards.push_back({writer_key(), writer_modified_});
   auto committed = co_await store_.commit(std::move(guards), writes);
   if (committed) co_return Ending{.outcome = Outcome::done, .revision = *committed, .reason = {}};
   metrics_.transactions_failed.add();
@@ -135,26 +152,16 @@ env::Task<Directory::Ending> Directory::commit(std::vector<metastore::Guard> gua
   co_return co_await find_outcome(writes, std::move(committed.error()));
 }
 
-// A conflict means that the memory is behind, anything else that nobody knows. Reading tells.
-env::Task<Directory::Ending> Directory::find_outcome(const std::vector<metastore::Write>& writes, Error error) {
+// A conflict means that the memory is behind, anything else that nobody knows. Reading tells, once no transaction can
+// arrive any more.
+env::Task<Directory::Ending> Directory::find_outcome(std::span<const metastore::Write> writes, Error error) {
   metrics_.outcomes_unknown.add();
   log_warning("directory", "a transaction failed, reading back", {{"reason", error.message}});
   stale_ = true;
-  auto snapshot = co_await store_.read(directory_prefix);
-  const bool may_still_happen = error.code != ErrorCode::conflict;
-  if (!snapshot) {
-    co_return Ending{
-        .outcome = Outcome::unknown, .reason = std::move(error.message), .may_still_happen = may_still_happen};
-  }
-  const bool done = error.code != ErrorCode::conflict && holds_all(*snapshot, writes);
-  if (auto reloaded = co_await reload(); !reloaded) {
-    co_return Ending{.outcome = Outcome::unknown,
-                     .reason = std::move(reloaded.error().message),
-                     .may_still_happen = may_still_happen};
-  }
-  co_return Ending{.outcome = done ? Outcome::done : Outcome::not_done,
-                   .reason = std::move(error.message),
-                   .may_still_happen = may_still_happen && !done};
+  const auto found = co_await reload(writes);
+  if (!found) co_return Ending{.outcome = Outcome::unknown, .reason = found.error().message};
+  const bool done = error.code != ErrorCode::conflict && *found;
+  co_return Ending{.outcome = done ? Outcome::done : Outcome::not_done, .reason = std::move(error.message)};
 }
 
 env::Task<Directory::Ending> Directory::replace_stream(StreamId id, std::optional<StreamState> next,
@@ -169,8 +176,6 @@ env::Task<Directory::Ending> Directory::replace_stream(StreamId id, std::optiona
     writes.push_back(counter_write(next_stream_.next + 1));
   }
   const Ending ending = co_await commit(std::move(guards), std::move(writes));
-  if (ending.may_still_happen) unsettled_.insert(id);
-  if (ending.revision != 0) unsettled_.erase(id);
   // Without a revision the change is in force already, by a reload.
   if (ending.outcome != Outcome::done || ending.revision == 0) co_return ending;
 

@@ -129,23 +129,27 @@ class Directory {
     Outcome outcome = Outcome::done;
     metastore::Revision revision = 0;  // when done; 0 when that was found out by a reload, which has seen to the rest
     std::string reason;
-    bool may_still_happen = false;  // it was sent, and nothing says that it will not arrive later
   };
 
   Directory(env::Core& core, metastore::Metastore& store, const DirectorySettings& settings, DirectoryMetrics& metrics,
             std::uint64_t term);
 
   // directory.cc: the memory and the metastore. All in turn.
+  // Makes this directory the one that writes: of all transactions sent before, by whomever, none can happen any more
+  // that has not happened when it returns. Errors: unavailable for one whose term is over; those of the store.
+  [[nodiscard]] env::Task<Result<void>> become_writer();
   [[nodiscard]] env::Task<Result<void>> load(std::uint32_t lane_count);
   [[nodiscard]] env::Task<Result<void>> initialize(std::uint32_t lane_count);
-  [[nodiscard]] env::Task<Result<void>> reload();
+  // The memory is what the store holds, and can hold nothing else later but what this directory writes. Returns whether
+  // the store holds just what `writes` was to put there.
+  [[nodiscard]] env::Task<Result<bool>> reload(std::span<const metastore::Write> writes = {});
   [[nodiscard]] Result<void> take_over(StoredState state);
   // Replaces a stream by `next` (removes it when empty) in the metastore, in memory and in the published map, if the
   // guards hold, too.
   [[nodiscard]] env::Task<Ending> replace_stream(StreamId id, std::optional<StreamState> next,
                                                  std::vector<metastore::Guard> guards = {});
   [[nodiscard]] env::Task<Ending> commit(std::vector<metastore::Guard> guards, std::vector<metastore::Write> writes);
-  [[nodiscard]] env::Task<Ending> find_outcome(const std::vector<metastore::Write>& writes, Error error);
+  [[nodiscard]] env::Task<Ending> find_outcome(std::span<const metastore::Write> writes, Error error);
   [[nodiscard]] env::Task<void> publish(ShardMapPointer map);
   void report_counts();
 
@@ -208,8 +212,8 @@ class Directory {
   // In turn. Stores what the pending change makes of the stream, if the parents' lanes have the owners that closed
   // them.
   [[nodiscard]] env::Task<void> store_reshard(StreamId id, const StreamState& state, const Closing& closing);
-  // Returns true once it is certain that the pending change was not made, and that no transaction which is still on its
-  // way makes it; false when it was made, or the directory stops.
+  // Returns true once it is certain that the pending change was not made by what was sent so far, and will not be;
+  // false when it was made, or the directory stops.
   [[nodiscard]] env::Task<bool> rule_out(StreamId id, PendingChange pending);
   [[nodiscard]] env::Task<void> sweep_regularly();
   [[nodiscard]] MonotonicTime due_time(const PendingChange& pending) const;
@@ -225,6 +229,7 @@ class Directory {
 
   // Changed only in turn; read at any time.
   env::Turn turn_;
+  metastore::Revision writer_modified_ = 0;  // every transaction is guarded on it
   StreamCounter next_stream_;
   std::vector<LaneState> lanes_;
   std::map<std::uint32_t, CellState> cells_;
@@ -234,8 +239,6 @@ class Directory {
   Usage usage_{0};
   ShardMapPointer map_;
   bool stale_ = false;  // a transaction's outcome is unknown: reload before anything else
-  // Streams that a transaction may still change that was sent before, by this directory or by the leader before it.
-  absl::flat_hash_set<StreamId> unsettled_;
 
   std::uint64_t commands_waiting_ = 0;
   std::uint64_t orders_given_ = 0;        // to lanes

@@ -72,7 +72,9 @@ class Decoder {
  public:
   Result<StoredState> decode(const metastore::Snapshot& snapshot) && {
     state_.revision = snapshot.revision;
-    if (snapshot.entries.empty()) return std::move(state_);
+    // Who initializes the store has made itself its writer before.
+    const auto is_writer = [](const metastore::KeyValue& entry) { return entry.key == writer_key(); };
+    if (std::ranges::all_of(snapshot.entries, is_writer)) return std::move(state_);
     const auto format = std::ranges::find(snapshot.entries, format_key(), &metastore::KeyValue::key);
     if (format == snapshot.entries.end()) return corrupt(format_key(), "missing");
     WEIR_CHECK(take_format(*format));
@@ -85,7 +87,7 @@ class Decoder {
  private:
   Result<void> take(const metastore::KeyValue& entry) {
     const std::string_view key = entry.key;
-    if (key == format_key()) return {};
+    if (key == format_key() || key == writer_key()) return {};
     if (key == counter_key()) return take_counter(entry);
     if (key.starts_with(lanes_prefix)) return take_lane(entry);
     if (key.starts_with(cells_prefix)) return take_cell(entry);
@@ -247,6 +249,7 @@ std::uint32_t first_chunk(const Stream* stream) {
 
 std::string format_key() { return "directory/format"; }
 std::string counter_key() { return "directory/next-stream"; }
+std::string writer_key() { return "directory/writer"; }
 std::string lane_key(LaneId lane) { return fmt::format("{}{:08x}", lanes_prefix, lane.value); }
 std::string cell_key(std::uint32_t cell) { return fmt::format("{}{:02x}", cells_prefix, cell); }
 std::string fleets_key() { return "directory/fleets"; }
@@ -302,6 +305,19 @@ metastore::Write counter_write(std::uint64_t next_stream) {
   records::Counter record;
   record.set_next(next_stream);
   return {counter_key(), record.SerializeAsString()};
+}
+
+metastore::Write writer_write(std::uint64_t term) {
+  records::Writer record;
+  record.set_term(term);
+  return {writer_key(), record.SerializeAsString()};
+}
+
+Result<WriterState> decode_writer(const metastore::Snapshot& snapshot) {
+  const auto entry = std::ranges::find(snapshot.entries, writer_key(), &metastore::KeyValue::key);
+  if (entry == snapshot.entries.end()) return WriterState{};
+  WEIR_TRY(const auto record, parse<records::Writer>(*entry));
+  return WriterState{.term = record.term(), .modified = entry->modified};
 }
 
 std::vector<metastore::Write> stream_writes(StreamId id, const Stream* before, const StreamState* after) {

@@ -3,6 +3,7 @@
 //
 //   directory/format                    format version, number of lanes, token key
 //   directory/next-stream               the stream id to be given next
+//   directory/writer                    the term of the directory that writes; every transaction is guarded on it
 //   directory/lanes/<lane>              epoch and owner; missing while the lane was never claimed
 //   directory/cells/<cell>              a cell of a fleet; none in a process that is one cell by itself
 //   directory/fleets                    which fleet of front ends serves which accounts; missing: each serves all
@@ -92,6 +93,11 @@ struct CellState {
   metastore::Revision modified = 0;
 };
 
+struct WriterState {
+  std::uint64_t term = 0;
+  metastore::Revision modified = 0;  // 0: nobody has written yet
+};
+
 struct StreamCounter {
   std::uint64_t next = 1;
   metastore::Revision modified = 0;
@@ -121,11 +127,15 @@ struct StoredState {
 // Null: the access key goes.
 [[nodiscard]] metastore::Write credential_write(std::string_view access_key_id, const SealedCredential* credential);
 [[nodiscard]] metastore::Write counter_write(std::uint64_t next_stream);
+[[nodiscard]] metastore::Write writer_write(std::uint64_t term);
+// What a snapshot of the writer's key says. Errors: corrupt.
+[[nodiscard]] Result<WriterState> decode_writer(const metastore::Snapshot& snapshot);
 // What must be written to get from `before` (empty: no such stream) to `after` (empty: no such stream any more).
 [[nodiscard]] std::vector<metastore::Write> stream_writes(StreamId id, const Stream* before, const StreamState* after);
 
 [[nodiscard]] std::string format_key();
 [[nodiscard]] std::string counter_key();
+[[nodiscard]] std::string writer_key();
 [[nodiscard]] std::string lane_key(LaneId lane);
 [[nodiscard]] std::string cell_key(std::uint32_t cell);
 [[nodiscard]] std::string fleets_key();

@@ -174,17 +174,11 @@ env::Task<bool> Directory::rule_out(StreamId id, PendingChange pending) {
   for (Duration retry_delay = retry_delay_min;; retry_delay = std::min(retry_delay * 2, retry_delay_max)) {
     co_await turn_.take();
     if (stale_ && !stopping_) static_cast<void>(co_await reload());
-    const StreamState* state = stale_ ? nullptr : still_pending(id, pending);
-    if (state != nullptr && unsettled_.contains(id) && !stopping_) {
-      // Written as it is, the stream has a new revision, at which every transaction fails that was sent before.
-      static_cast<void>(co_await replace_stream(id, StreamState(*state)));
-      state = stale_ ? nullptr : still_pending(id, pending);
-    }
-    const bool was_made = !stale_ && state == nullptr;
-    const bool is_ruled_out = state != nullptr && !unsettled_.contains(id);
+    const bool is_known = !stale_;
+    const bool is_pending = still_pending(id, pending) != nullptr;
     turn_.give_back();
-    if (is_ruled_out) co_return true;
-    if (was_made || stopping_) co_return false;
+    if (is_known) co_return is_pending;
+    if (stopping_) co_return false;
     static_cast<void>(co_await stop_.wait_until(core_.now() + retry_delay));
   }
 }

@@ -41,6 +41,7 @@ class PretendedCell final : public MapListener, public ShardCloser {
  private:
   void check(const Stream& stream);
   void check_shard(const Stream& stream, const Shard& shard);
+  void take_order(ShardOrder order);
 
   env::Core& core_;
   ShardMapPointer map_;

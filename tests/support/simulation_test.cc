@@ -70,6 +70,12 @@ bool passes_in_child(std::uint64_t seed, const std::function<void(std::uint64_t)
   return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
+bool passes_isolated(std::uint64_t seed, const std::function<void(std::uint64_t)>& test) {
+  const bool passed = passes_in_child(seed, test);
+  if (!passed) ADD_FAILURE() << replay_hint(seed);
+  return passed;
+}
+
 // One kill -9 and some losses of power for each point.
 constexpr std::uint64_t crash_outcomes = 4;
 
@@ -129,11 +135,11 @@ void for_each_seed_isolated(std::uint64_t first, std::uint64_t count, const std:
     passes(*seed, test);
     return;
   }
-  for_each(first, count, [&test](std::uint64_t seed) {
-    const bool passed = passes_in_child(seed, test);
-    if (!passed) ADD_FAILURE() << replay_hint(seed);
-    return passed;
-  });
+  for_each(first, count, [&test](std::uint64_t seed) { return passes_isolated(seed, test); });
+}
+
+void for_kept_seeds(std::initializer_list<std::uint64_t> seeds, const std::function<void(std::uint64_t)>& test) {
+  for (const std::uint64_t seed : seeds) static_cast<void>(passes_isolated(seed, test));
 }
 
 void for_each_crash_point(const env::SimulatedDiskOptions& options, const std::function<void(env::SimulatedDisk&)>& run,

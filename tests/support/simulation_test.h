@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <initializer_list>
 
 #include "env/sim/sim_disk.h"
 #include "env/sim/simulation.h"
@@ -23,6 +24,9 @@ void for_each_seed(std::uint64_t first, std::uint64_t count, const std::function
 // ends the process is reported like any other. Nothing that `test` changes is seen afterwards. With WEIR_SEED: here.
 void for_each_seed_isolated(std::uint64_t first, std::uint64_t count,
                             const std::function<void(std::uint64_t seed)>& test);
+
+// The same for seeds that once failed: just these, whatever WEIR_SEEDS says.
+void for_kept_seeds(std::initializer_list<std::uint64_t> seeds, const std::function<void(std::uint64_t seed)>& test);
 
 struct CrashCase {
   std::uint64_t boundary = 0;

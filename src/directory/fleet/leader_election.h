@@ -8,7 +8,7 @@
 // showed the key as it still is. So a leader has stepped down before another takes over, by take_after -
 // step_down_after, as long as their clocks run equally fast within a quarter; whatever is wrong with the network, the
 // store, or a process that was paused: one that wakes up late finds by its clock that it does not lead. What a leader
-// had sent to the store before may still arrive there: the guards of class Directory make that harmless.
+// had sent to the store before may still arrive there: class Directory makes that fail (become_writer()).
 //
 // When a leader dies another leads within take_after + 2 * interval + three calls of the store. A process that comes
 // back under the name and the endpoint of the leader leads at once: it holds the data directory and the port of the one
