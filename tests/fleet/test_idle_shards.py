@@ -40,12 +40,21 @@ def cell_of_many(no_shared_cluster, request):
         made.down()
 
 
+BEATS_SEEN = NODES * 5
+
+
 def beat_size(proxy):
-    """The first size that many messages have; each node sends a beat a second and little else."""
+    """Of a fleet in which nothing happens: each node sends a beat a second, and next to nothing else."""
     proxy.sizes.clear()
-    wait_for("messages of one size", lambda: max(proxy.sizes.values(), default=0) >= NODES * 5)
+    wait_for("messages of one size", lambda: max(proxy.sizes.values(), default=0) >= BEATS_SEEN)
     (size, _), = proxy.sizes.most_common(1)
     return size
+
+
+def wait_for_beats_of(size, proxy):
+    """Where the map changes, nodes ask for it, too, so the beats need not be what there is most of."""
+    proxy.sizes.clear()
+    wait_for(f"beats of {size} bytes", lambda: proxy.sizes[size] >= BEATS_SEEN)
 
 
 def figures_of_memory(cluster, figures, when):
@@ -57,7 +66,7 @@ def figures_of_memory(cluster, figures, when):
 @pytest.mark.drill("2024")
 def test_many_idle_shards_and_lost_beats_move_no_lane_beyond_the_cap(cell_of_many, figures, full_length):
     cluster, proxy = cell_of_many
-    empty_size = beat_size(proxy)
+    size = beat_size(proxy)
     figures_of_memory(cluster, figures, "no stream")
     began = time.monotonic()
     create_streams(cluster.front_end_port(0), [f"idle-{number}" for number in range(STREAMS)], SHARDS_OF_EACH)
@@ -65,9 +74,9 @@ def test_many_idle_shards_and_lost_beats_move_no_lane_beyond_the_cap(cell_of_man
     load = Load([cluster.front_end_port(index) for index in range(FRONT_ENDS)])
     load.create_stream("busy", 4)
     load.start("busy")
-    full_size = beat_size(proxy)
+    wait_for_beats_of(size, proxy)
     figures_of_memory(cluster, figures, f"{STREAMS * SHARDS_OF_EACH:,} shards")
-    figures.add("bytes of a beat on the wire, no shard and all of them", f"{empty_size}, {full_size}", "the same")
+    figures.add("bytes of a beat on the wire, with no shard as with all of them", size)
     log = cluster.folder / "directory-0.log"
     read_from = log.stat().st_size
     cpu = cpu_seconds(cluster.pid("directory-0"))
@@ -91,7 +100,6 @@ def test_many_idle_shards_and_lost_beats_move_no_lane_beyond_the_cap(cell_of_man
     for error, count in collections.Counter(failed).most_common(3):
         figures.add("  of which", count, error[:200])
     figures.add("acknowledged records that are there, once, in order", load.check(), "all")
-    assert empty_size == full_size
     assert proxy.lost > (proxy.lost + proxy.passed) / 3
     assert deaths <= DEATHS_PER_MINUTE_MAX * (seconds // 60 + 1)
     assert moves <= MOVES_PER_SECOND_MAX * seconds
