@@ -15,7 +15,8 @@ using directory::RateGrant;
 using directory::RatesAnswer;
 using directory::RatesAsk;
 
-constexpr Duration ask_interval = milliseconds(20);
+constexpr Duration ask_interval = milliseconds(20);  // in the long run
+constexpr std::int64_t asks_in_a_row_max = 25;
 // How soon the directory is told what was admitted by share: what it does not know, it may grant once more.
 constexpr Duration report_interval = milliseconds(50);
 // No call waits for a probe, so it may take its time.
@@ -158,7 +159,10 @@ env::Task<void> FleetCallRates::run() {
 
 MonotonicTime FleetCallRates::next_ask() {
   const MonotonicTime hello = last_ask_ + directory::front_end_hello_interval;
-  if (is_asking(home_.now())) return gathered_.empty() && unreported_.empty() ? hello : last_ask_ + ask_interval;
+  if (is_asking(home_.now())) {
+    if (!gathered_.empty()) return evenly_asked_until_ - (asks_in_a_row_max - 1) * ask_interval;
+    return unreported_.empty() ? hello : last_ask_ + ask_interval;
+  }
   if (mode_ == Mode::apart) return next_probe_;
   // The end of settling needs no ask: the first call that comes after it sees it.
   return unreported_.empty() ? hello : last_ask_ + report_interval;
@@ -173,6 +177,7 @@ env::Task<void> FleetCallRates::ask() {
   }
   const RatesAsk ask = compose(batch.get());
   last_ask_ = now;
+  evenly_asked_until_ = std::max(evenly_asked_until_, now) + ask_interval;
   metrics_.asks.add();
   const Result<RatesAnswer> answer =
       co_await send(ask, now + (mode_ == Mode::apart ? probe_patience : options_.wait_max));

@@ -1,8 +1,8 @@
 // FleetCallRates: call rates of a whole fleet. The leader of the directory fleet counts
-// (directory/rates/rate_ledger.h); a front end asks it for the calls that wait, in one request for all of them, and not
-// again before the last was answered and ask_interval has passed. What the directory refused is refused here for as
-// long as it told, without asking. So what a directory gets to do depends on the number of front ends and on the rates,
-// not on how often a client calls.
+// (directory/rates/rate_ledger.h); a front end asks it for the calls that wait, in one request for all of them, one
+// request at a time, and in the long run one in ask_interval: a few may come in a row, so that a call seldom waits for
+// what another subject just asked. What the directory refused is refused here for as long as it told, without asking.
+// So what a directory gets to do depends on the number of front ends and on the rates, not on how often a client calls.
 //
 // Without a directory a front end goes by its share: the rate divided by the number of front ends, as the directory
 // told it last. A call waits for the directory for wait_max at most, and not at all when it was out of reach a moment
@@ -123,6 +123,7 @@ class FleetCallRates final : public CallRates {
   MonotonicTime settled_at_;
   MonotonicTime next_probe_;
   MonotonicTime last_ask_;
+  MonotonicTime evenly_asked_until_;  // where the asks so far would end if each had taken ask_interval
 
   std::unique_ptr<net::RpcConnection> connection_;
   env::Endpoint connected_to_;

@@ -89,8 +89,8 @@ def test_growing_the_fleet_of_front_ends_costs_none_of_them_a_thread(cluster, lo
     figures.add("its memory", f"{memory_before / 2**20:.1f} MiB, then {memory_after / 2**20:.1f} MiB", "5 % more")
     figures.add(f"CPU of the directories, {FEW} front ends", f"{few_cpu * 1000:.1f} ms/s at {few_polls:.1f} polls/s")
     figures.add(f"CPU of the directories, {MANY} front ends", f"{many_cpu * 1000:.1f} ms/s at {many_polls:.1f} polls/s")
-    figures.add("CPU of the directories for one poll", f"{(many_cpu - few_cpu) / (many_polls - few_polls) * 1000:.2f} ms")
-    figures.add("... for one beat or poll, all else counted in",
+    figures.add("CPU of the directories for each further front end", f"{(many_cpu - few_cpu) / (MANY - FEW) * 1000:.2f} ms/s")
+    figures.add("CPU of the directories for one beat or poll, all else counted in",
                 f"{few_cpu / (BEATS_PER_SECOND + few_polls) * 1000:.2f} ms at most")
     figures.add("errors of the load", len(load.errors()), "0")
     figures.time(f"{MANY - FEW} new front ends started at once: known and serving, the slowest", max(known_after.values()),

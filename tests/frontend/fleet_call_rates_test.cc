@@ -260,6 +260,26 @@ TEST(FleetCallRates, CallsWithinTheirRateAreAllAdmitted) {
   });
 }
 
+// A tenant who calls all the time has its calls asked for all the time. Another's call goes with the next ask, at once.
+TEST(FleetCallRates, ACallDoesNotWaitBecauseAnotherTenantsWasJustAskedFor) {
+  run(11, 1, [](World& world) -> env::Task<void> {
+    Book flood;
+    Book others;
+    env::TaskGroup tasks(world.home);
+    tasks.spawn(drive(world, 30 * limit, seconds(4), flood));
+    for (int i = 0; i < 40; ++i) {
+      co_await world.home.sleep_for(milliseconds(90));
+      co_await world.front_ends[0]->machine.core(0).enter();
+      co_await call(*world.front_ends[0], world.front_ends[0]->machine.core(0), "another's", limit, others);
+      co_await world.home.enter();
+    }
+    co_await tasks.wait();
+    EXPECT_GT(flood.refused, 1'000U);
+    EXPECT_EQ(others.refused, 0U);
+    EXPECT_LT(others.longest, milliseconds(5)) << "two round trips";
+  });
+}
+
 TEST(FleetCallRates, AFloodDoesNotReachTheDirectory) {
   run(6, 3, [](World& world) -> env::Task<void> {
     Book book;
