@@ -261,6 +261,10 @@ TEST(JsonDecode, MalformedBodiesAreRefused) {
                            "{\"a\":{\"b\":1}",
                            "{\"a\":[[]}",
                            "{\"a\":1 2}",
+                           "{\"a\":true\v}",
+                           "{\"a\":1\f}",
+                           "{\"a\":\"b\"\v}",
+                           "{\"a\":null\xA0}",
                            "{\"a\"::1}",
                            "{\"a\":/**/1}"}) {
     EXPECT_EQ(type_error<PutRecordInput>(json), "malformed") << json;
