@@ -273,7 +273,7 @@ def simulate_suite(seeds):
 def lint_suite():
     outcome = Outcome("lint")
     log = LOGS / "lint.log"
-    outcome.add(build("debug", ["weir_directory_records"]))  # generated headers
+    outcome.add(build("debug", ["weir_directory_records", "weir_cell_rpc"]))  # generated headers
     if outcome.failed:
         return outcome
     if run_logged(["scripts/lint.py"], log, None) != 0:
