@@ -34,6 +34,14 @@ inline constexpr milliseconds throttle_wait_max{1'000};
 struct Throttle {
   microseconds wait{};
   std::uint64_t bytes_left = 0;  // of an append: a record of no more bytes may still be taken
+  // Of an append, thereafter: until when, from now on, which room time makes at most. In order; model::rooms_max at
+  // most.
+  struct Room {
+    microseconds until{};
+    std::uint64_t bytes = 0;
+    friend bool operator==(const Room&, const Room&) = default;
+  };
+  std::vector<Room> later;
   friend bool operator==(const Throttle&, const Throttle&) = default;
 };
 

@@ -62,6 +62,27 @@ MonotonicTime RateWindow::next_change(MonotonicTime now) {
   return size_ == 0 ? now : entry(0).last + window_length;
 }
 
+std::vector<Room> RateWindow::rooms(MonotonicTime now, const RateLimit& limit) {
+  expire(now);
+  const bool is_blocked = now < blocked_until_;
+  const std::uint64_t tolerance = limit.bytes / room_steps;
+  std::uint64_t records = records_;
+  std::uint64_t bytes = bytes_;
+  const auto room_left = [&] { return records >= limit.records || bytes >= limit.bytes ? 0 : limit.bytes - bytes; };
+  std::uint64_t told = is_blocked ? 0 : room_left();
+  std::vector<Room> rooms;
+  if (size_ == 0 && is_blocked) rooms.push_back({.until = blocked_until_, .bytes = told});
+  for (std::uint32_t i = 0; i < size_; ++i) {
+    records -= entry(i).records;
+    bytes -= entry(i).bytes;
+    const std::uint64_t left = i + 1 == size_ ? unlimited : room_left();
+    if (left <= told) continue;
+    rooms.push_back({.until = std::max(entry(i).last + window_length, blocked_until_), .bytes = told});
+    told = std::min(left, unlimited - tolerance) + tolerance;
+  }
+  return rooms;
+}
+
 bool RateWindow::release_if_idle(MonotonicTime now) {
   expire(now);
   if (size_ != 0 || now < blocked_until_) return false;

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <vector>
 
 #include "base/time.h"
 
@@ -26,6 +27,14 @@ struct RateLimit {
 };
 
 enum class Admit : std::uint8_t { yes, over_records, over_bytes };
+
+// What a window tells of the room it will have.
+struct Room {
+  MonotonicTime until;
+  std::uint64_t bytes = 0;
+};
+inline constexpr std::size_t room_steps = 16;
+inline constexpr std::size_t rooms_max = room_steps + 2;
 
 class RateWindow {
  public:
@@ -46,6 +55,10 @@ class RateWindow {
 
   // When the oldest thing that counts will stop counting; `now` when the window is empty.
   [[nodiscard]] MonotonicTime next_change(MonotonicTime now);
+  // What room time makes, should nothing more be admitted: before each `until` a request of more than `bytes` bytes is
+  // refused. In order, rooms_max at most: what is told is at most limit.bytes / room_steps more than there will be.
+  // Behind the last one nothing counts any more.
+  [[nodiscard]] std::vector<Room> rooms(MonotonicTime now, const RateLimit& limit);
   // Whether nothing counts any more. If so, the memory is given back.
   [[nodiscard]] bool release_if_idle(MonotonicTime now);
 

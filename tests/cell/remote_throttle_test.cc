@@ -55,6 +55,47 @@ TEST(RemoteCell, WhatALaneThrottlesIsNotSentAgainBeforeItsTime) {
   });
 }
 
+TEST(RemoteCell, OfWhatMayFitInPartOnlyThatPartIsSent) {
+  FrontEnd front_end;
+  front_end.nodes.serve = [](env::Core&, Received request) -> env::Task<Response> {
+    co_return throttle(request, first_shard,
+                       {.wait = milliseconds(50),
+                        .bytes_left = 30,
+                        .later = {{milliseconds(50), 30}, {milliseconds(100), 100}, {milliseconds(200), 200}}});
+  };
+  run(front_end, [&](env::Core& core) -> env::Task<void> {
+    co_await front_end.cell->apply(map_of(1, {{0, owner("10.0.0.1", 5)}}));
+    std::vector<Received>& received = front_end.nodes.received;
+    const auto put_records = [&](std::uint32_t count) -> env::Task<AppendReply> {
+      std::vector<AppendRequest> requests;
+      requests.push_back({.fragment = make_fragment(first_shard, "k", count, 40)});
+      co_return (co_await front_end.cell->append(core, LaneId{0}, std::move(requests))).front();
+    };
+    const auto last_sent = [&] {
+      return decode_append_call(as_bytes(received.back().body))->requests.front().fragment.record_count();
+    };
+    EXPECT_EQ((co_await put_records(10)).reason, "over");
+    EXPECT_EQ(last_sent(), 10U);
+    EXPECT_EQ((co_await put_records(10)).refusal, Refusal::throttled);
+    EXPECT_EQ(received.size(), 1U);
+
+    co_await core.sleep_for(milliseconds(50));
+    front_end.nodes.serve = [](env::Core&, Received request) -> env::Task<Response> {
+      co_return throttle(request, ShardKey{}, {});  // takes all that comes
+    };
+    const AppendReply part = co_await put_records(10);
+    EXPECT_EQ(part.refusal, Refusal::none);
+    EXPECT_EQ(part.accepted, 2U) << "100 bytes of records of 40";
+    EXPECT_EQ(last_sent(), 2U);
+    co_await core.sleep_for(milliseconds(60));
+    EXPECT_EQ((co_await put_records(10)).accepted, 5U);
+    EXPECT_EQ((co_await put_records(3)).accepted, 3U);
+    co_await core.sleep_for(milliseconds(90));
+    EXPECT_EQ((co_await put_records(10)).accepted, 10U);
+    EXPECT_EQ(front_end.metrics.throttled_early.value(), 3U);
+  });
+}
+
 TEST(RemoteCell, ThrottledReadsAndIteratorsAreNotSentAgainBeforeTheirTime) {
   FrontEnd front_end;
   front_end.nodes.serve = [](env::Core&, Received request) -> env::Task<Response> {

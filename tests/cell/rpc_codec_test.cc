@@ -25,7 +25,14 @@ WallTime any_time() { return wall_time_ms(*rc::gen::inRange<std::int64_t>(-milli
 
 ShardKey any_shard() { return {StreamId{any_number()}, ShardIndex{*rc::gen::arbitrary<std::uint32_t>()}}; }
 
-Throttle any_throttle() { return {.wait = microseconds(*rc::gen::inRange(0, 1'000'001)), .bytes_left = any_number()}; }
+Throttle any_throttle() {
+  Throttle throttle{.wait = microseconds(*rc::gen::inRange(0, 1'000'001)), .bytes_left = any_number()};
+  const int rooms = *rc::gen::inRange(0, 19);
+  for (int i = 0; i < rooms; ++i) {
+    throttle.later.push_back({.until = microseconds(*rc::gen::inRange(0, 1'000'001)), .bytes = any_number()});
+  }
+  return throttle;
+}
 
 CallHeader any_header() {
   return {

@@ -13,6 +13,11 @@ using Kind = ShardThrottles::Kind;
 constexpr ShardKey other_shard{StreamId{9}, ShardIndex{9}};
 constexpr MonotonicTime start(seconds(10));
 
+// An answer that came at once.
+void note(ShardThrottles& throttles, MonotonicTime now, Kind kind, ShardKey shard, const Throttle& throttle) {
+  throttles.note(now, now, kind, shard, throttle);
+}
+
 // What a window tells stays true for as long as it says, but for what frees in the first throttle_wait_min.
 RC_GTEST_PROP(Throttle, NothingThatIsKeptBackWouldHaveBeenTaken, ()) {
   const model::RateLimit limit{.records = *rc::gen::inRange<std::uint64_t>(1, 50),
@@ -34,11 +39,67 @@ RC_GTEST_PROP(Throttle, NothingThatIsKeptBackWouldHaveBeenTaken, ()) {
   }
 }
 
+// ... and so does what it tells of later, whatever else is admitted meanwhile.
+RC_GTEST_PROP(Throttle, NothingThatIsKeptBackLaterWouldHaveBeenTaken, ()) {
+  const model::RateLimit limit{.records = *rc::gen::inRange<std::uint64_t>(1, 50),
+                               .bytes = *rc::gen::inRange<std::uint64_t>(100, 5'000)};
+  const auto any_bytes = rc::gen::inRange<std::uint64_t>(1, 7'000);
+  const auto any_load = rc::gen::container<std::vector<std::pair<int, std::uint64_t>>>(
+      rc::gen::pair(rc::gen::inRange(0, 100), any_bytes));
+  model::RateWindow window;
+  MonotonicTime now = start;
+  const auto send = [&](const auto& load, auto&& check) {
+    for (const auto& [pause_ms, bytes] : load) {
+      now += milliseconds(pause_ms);
+      check(bytes, window.try_admit(now, limit, 1, bytes) == model::Admit::yes);
+    }
+  };
+  send(*any_load, [](std::uint64_t, bool) {});
+  ShardThrottles throttles;
+  throttles.note(now, now, Kind::append, first_shard, append_throttle_of(window, now, limit));
+  const MonotonicTime inexact_until = now + throttle_wait_min;
+  send(*any_load, [&](std::uint64_t bytes, bool admitted) {
+    const auto left = throttles.bytes_left(now, Kind::append, first_shard);
+    if (admitted && now >= inexact_until) RC_ASSERT(!left || bytes <= *left);
+  });
+}
+
+TEST(ShardThrottles, RememberWhatRoomThereWillBeLater) {
+  ShardThrottles throttles;
+  throttles.note(
+      start, start + milliseconds(5), Kind::append, first_shard,
+      {.wait = milliseconds(20), .bytes_left = 100, .later = {{milliseconds(30), 200}, {milliseconds(70), 300}}});
+  const auto left_after = [&](int ms) {
+    return throttles.bytes_left(start + milliseconds(ms), Kind::append, first_shard);
+  };
+  EXPECT_EQ(left_after(19), 100U);
+  EXPECT_EQ(left_after(20), 200U);
+  EXPECT_EQ(left_after(29), 200U);
+  EXPECT_EQ(left_after(30), 300U);
+  EXPECT_EQ(left_after(69), 300U);
+  EXPECT_FALSE(left_after(70).has_value());
+}
+
+TEST(ShardThrottles, AnAnswerThatWasLongUnderWayKeepsBackNothingThatHasBecomeFree) {
+  ShardThrottles throttles;
+  throttles.note(start, start + milliseconds(150), Kind::append, first_shard,
+                 {.wait = milliseconds(120),
+                  .bytes_left = 100,
+                  .later = {{milliseconds(130), 200}, {milliseconds(200), 300}, {milliseconds(300), 400}}});
+  const auto left_after = [&](int ms) {
+    return throttles.bytes_left(start + milliseconds(ms), Kind::append, first_shard);
+  };
+  EXPECT_EQ(left_after(159), 100U) << "for throttle_wait_min in any case";
+  EXPECT_EQ(left_after(160), 300U);
+  EXPECT_EQ(left_after(299), 400U);
+  EXPECT_FALSE(left_after(300).has_value());
+}
+
 TEST(ShardThrottles, RememberForAsLongAsTheyWereTold) {
   ShardThrottles throttles;
-  throttles.note(start, Kind::append, first_shard, {.wait = milliseconds(20), .bytes_left = 100});
-  throttles.note(start, Kind::read, first_shard, {.wait = milliseconds(40)});
-  throttles.note(start, Kind::locate, first_shard, {});
+  note(throttles, start, Kind::append, first_shard, {.wait = milliseconds(20), .bytes_left = 100});
+  note(throttles, start, Kind::read, first_shard, {.wait = milliseconds(40)});
+  note(throttles, start, Kind::locate, first_shard, {});
   EXPECT_EQ(throttles.bytes_left(start + milliseconds(19), Kind::append, first_shard), 100U);
   EXPECT_FALSE(throttles.bytes_left(start + milliseconds(20), Kind::append, first_shard).has_value());
   EXPECT_TRUE(throttles.refuses(start + milliseconds(39), Kind::read, first_shard));
@@ -51,11 +112,11 @@ TEST(ShardThrottles, AreBounded) {
   ShardThrottles throttles;
   const auto shard = [](std::size_t i) { return ShardKey{StreamId{i}, ShardIndex{0}}; };
   for (std::size_t i = 0; i < ShardThrottles::throttles_max + 10; ++i) {
-    throttles.note(start, Kind::read, shard(i), {.wait = milliseconds(100)});
+    note(throttles, start, Kind::read, shard(i), {.wait = milliseconds(100)});
   }
   EXPECT_EQ(throttles.size(), ShardThrottles::throttles_max);
   EXPECT_FALSE(throttles.refuses(start, Kind::read, shard(ShardThrottles::throttles_max + 5)));
-  throttles.note(start + milliseconds(300), Kind::read, shard(0), {.wait = milliseconds(100)});
+  note(throttles, start + milliseconds(300), Kind::read, shard(0), {.wait = milliseconds(100)});
   EXPECT_EQ(throttles.size(), 1U) << "those whose time is over make room";
 }
 
@@ -67,6 +128,8 @@ TEST(Throttle, ALaneTellsForHowLongItRefuses) {
     EXPECT_EQ(part.accepted, 100U);
     EXPECT_EQ(part.throttle.bytes_left, 0U) << "no record is left";
     EXPECT_GT(part.throttle.wait, milliseconds(500));
+    EXPECT_EQ(part.throttle.later.size(), 2U) << "900 records, and then 100";
+    EXPECT_EQ(part.throttle.later.front().bytes, 0U);
     const AppendReply whole = co_await append(*lane, make_fragment(first_shard, "x"));
     EXPECT_EQ(whole.refusal, Refusal::throttled);
     EXPECT_GT(whole.throttle.wait, milliseconds(500));

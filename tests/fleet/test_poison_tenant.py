@@ -309,4 +309,6 @@ def test_a_poison_tenant_throttles_nobody_else(cluster, two_tenants, sinks, figu
                 f"the second, {bound:.1f} ms")
     assert flood.share_sent() >= FLOOD_SENT
     assert errors_of(flood.seen) < OTHERS_ERRORS
-    assert flood.p99_of_puts_ms() <= max(bound * PATIENCE, borne_in_any_case.p99_of_puts_ms() + HICCUP_MS)
+    if not full_length:  # a busy machine, and few samples
+        bound = max(bound * PATIENCE, borne_in_any_case.p99_of_puts_ms() + HICCUP_MS)
+    assert flood.p99_of_puts_ms() <= bound

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <algorithm>
 #include <vector>
 
 namespace weir::model {
@@ -53,6 +54,36 @@ RC_GTEST_PROP(RateWindow, AnySecondHoldsAtMostTheLimitPlusOneRequest, ()) {
   RC_ASSERT(worst.records <= limit.records);
   RC_ASSERT(worst.bytes <= limit.bytes);
   RC_ASSERT(!admitted.empty());
+}
+
+RC_GTEST_PROP(RateWindow, WhatItTellsOfItsRoomIsNeverTooLittleAndAtMostAStepTooMuch, ()) {
+  const RateLimit limit{.records = *rc::gen::inRange<std::uint64_t>(1, 60),
+                        .bytes = *rc::gen::inRange<std::uint64_t>(100, 5000)};
+  RateWindow window;
+  MonotonicTime now = start;
+  for (int i = *rc::gen::inRange(0, 200); i > 0; --i) {
+    now += milliseconds(*rc::gen::inRange(0, 40));
+    const auto bytes = *rc::gen::weightedOneOf<std::uint64_t>(
+        {{30, rc::gen::inRange<std::uint64_t>(0, 300)}, {1, rc::gen::inRange<std::uint64_t>(0, 20'000)}});
+    static_cast<void>(window.try_admit(now, limit, 1, bytes));
+  }
+  const std::vector<Room> rooms = window.rooms(now, limit);
+  RC_ASSERT(rooms.size() <= rooms_max);
+  const auto told = [&] {
+    const auto room = std::ranges::find_if(rooms, [&](const Room& each) { return now < each.until; });
+    return room == rooms.end() ? unlimited : room->bytes;
+  };
+  const MonotonicTime end = now + seconds(2);
+  for (; now < end; now += milliseconds(*rc::gen::inRange(1, 50))) {
+    const bool has_room = window.has_room(now, limit) == Admit::yes;
+    const std::uint64_t left = has_room ? limit.bytes - window.bytes_in_window() : 0;
+    RC_ASSERT(told() >= left);
+    if (told() == unlimited) {
+      RC_ASSERT(window.try_admit(now, limit, 1, limit.bytes + 1) == Admit::yes);
+      break;
+    }
+    RC_ASSERT(told() <= left + limit.bytes / room_steps);
+  }
 }
 
 TEST(RateWindow, KeepsThePromiseAboveItsExactRange) {

@@ -102,7 +102,7 @@ AppendReply Lane::admit_fragment(journal::Fragment& fragment, MonotonicTime now,
   }
   AppendReply reply;
   reply.accepted = options_.enforce_rates ? admit_by_rate(*shard, fragment, now) : fragment.record_count();
-  if (reply.accepted < fragment.record_count()) reply.throttle = throttle_of(shard->writes, now, write_limit_);
+  if (reply.accepted < fragment.record_count()) reply.throttle = append_throttle_of(shard->writes, now, write_limit_);
   if (reply.accepted == 0) {
     reply.refusal = Refusal::throttled;
     reply.reason = "over the shard's rate";

@@ -20,26 +20,47 @@ Throttle throttle_of(model::RateWindow& window, MonotonicTime now, const model::
           .bytes_left = has_room ? limit.bytes - window.bytes_in_window() : 0};
 }
 
+Throttle append_throttle_of(model::RateWindow& window, MonotonicTime now, const model::RateLimit& limit) {
+  Throttle throttle = throttle_of(window, now, limit);
+  for (const model::Room& room : window.rooms(now, limit)) {
+    const auto until = std::chrono::floor<microseconds>(room.until - now);
+    throttle.later.push_back({.until = std::min<microseconds>(until, throttle_wait_max), .bytes = room.bytes});
+    if (until >= throttle_wait_max) break;
+  }
+  return throttle;
+}
+
 Throttle throttle_of(model::CallRate& rate, MonotonicTime now) {
   return {.wait = wait_until(rate.next_change(now), now)};
 }
 
-void ShardThrottles::note(MonotonicTime now, Kind kind, ShardKey shard, const Throttle& throttle) {
+void ShardThrottles::note(MonotonicTime asked, MonotonicTime now, Kind kind, ShardKey shard, const Throttle& throttle) {
   if (throttle.wait == microseconds::zero()) return;
   if (throttled_.size() >= throttles_max && now - swept_ >= sweep_interval) {
     swept_ = now;
-    absl::erase_if(throttled_, [now](const auto& entry) { return entry.second.until <= now; });
+    absl::erase_if(throttled_, [now](const auto& entry) { return entry.second.is_over(now); });
   }
   const std::pair<ShardKey, Kind> key(shard, kind);
   if (throttled_.size() >= throttles_max && !throttled_.contains(key)) return;
-  throttled_.insert_or_assign(key, Entry{.until = now + throttle.wait, .bytes_left = throttle.bytes_left});
+  throttled_.insert_or_assign(key,
+                              Entry{.asked = asked,
+                                    .until = std::max<MonotonicTime>(asked + throttle.wait, now + throttle_wait_min),
+                                    .told = throttle});
 }
 
 std::optional<std::uint64_t> ShardThrottles::bytes_left(MonotonicTime now, Kind kind, ShardKey shard) const {
   if (throttled_.empty()) return std::nullopt;
   const auto found = throttled_.find(std::pair(shard, kind));
-  if (found == throttled_.end() || now >= found->second.until) return std::nullopt;
-  return found->second.bytes_left;
+  if (found == throttled_.end() || found->second.is_over(now)) return std::nullopt;
+  const Entry& entry = found->second;
+  if (now < entry.until) return entry.told.bytes_left;
+  const auto room = std::ranges::find_if(entry.told.later,
+                                         [&](const Throttle::Room& later) { return now < entry.asked + later.until; });
+  return room->bytes;
+}
+
+bool ShardThrottles::Entry::is_over(MonotonicTime now) const noexcept {
+  return now >= until && (told.later.empty() || now >= asked + told.later.back().until);
 }
 
 }  // namespace weir::cell

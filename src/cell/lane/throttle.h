@@ -20,6 +20,8 @@ namespace weir::cell {
 // for one more record sooner: what frees meanwhile is not lost, but taken by the next request.
 inline constexpr milliseconds throttle_wait_min{10};
 [[nodiscard]] Throttle throttle_of(model::RateWindow& window, MonotonicTime now, const model::RateLimit& limit);
+// The same of a shard's appends, with what room they will have later.
+[[nodiscard]] Throttle append_throttle_of(model::RateWindow& window, MonotonicTime now, const model::RateLimit& limit);
 // Of one that counts calls.
 [[nodiscard]] Throttle throttle_of(model::CallRate& rate, MonotonicTime now);
 
@@ -29,8 +31,10 @@ class ShardThrottles {
   // Shards and kinds remembered at once. Beyond it, what was throttled is asked for again.
   static constexpr std::size_t throttles_max = 16'384;
 
-  // What a lane said at `now`. Nothing is remembered when it did not say how long.
-  void note(MonotonicTime now, Kind kind, ShardKey shard, const Throttle& throttle);
+  // What a lane said `now` to who asked at `asked`. It counts from then, so that an answer that was long under way
+  // keeps nothing back that the lane would take; but for throttle_wait_min. Nothing is remembered when the lane did not
+  // say how long.
+  void note(MonotonicTime asked, MonotonicTime now, Kind kind, ShardKey shard, const Throttle& throttle);
   // Up to how many bytes a record may still be taken; empty when the shard is not known to be throttled.
   [[nodiscard]] std::optional<std::uint64_t> bytes_left(MonotonicTime now, Kind kind, ShardKey shard) const;
   // The same for what has no size.
@@ -41,8 +45,11 @@ class ShardThrottles {
 
  private:
   struct Entry {
+    MonotonicTime asked;
     MonotonicTime until;
-    std::uint64_t bytes_left = 0;
+    Throttle told;
+
+    [[nodiscard]] bool is_over(MonotonicTime now) const noexcept;
   };
   absl::flat_hash_map<std::pair<ShardKey, Kind>, Entry> throttled_;
   MonotonicTime swept_{};

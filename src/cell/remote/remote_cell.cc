@@ -21,13 +21,17 @@ Reply refused(Refusal refusal, std::string reason) {
   return reply;
 }
 
-std::uint64_t first_record_bytes(const journal::Fragment& fragment) {
-  std::uint64_t bytes = 0;
-  fragment.view().for_each([&bytes](const journal::RecordView& record) {
-    bytes = record.partition_key.size() + record.data.size();
-    return false;
+// How many records at the fragment's front have no more than `bytes_left` bytes together.
+std::uint32_t records_within(const journal::Fragment& fragment, std::uint64_t bytes_left) {
+  std::uint32_t records = 0;
+  fragment.view().for_each([&](const journal::RecordView& record) {
+    const std::uint64_t bytes = record.partition_key.size() + record.data.size();
+    if (bytes > bytes_left) return false;
+    bytes_left -= bytes;
+    ++records;
+    return true;
   });
-  return bytes;
+  return records;
 }
 
 template <class Reply>
@@ -95,7 +99,8 @@ env::Task<std::vector<AppendReply>> RemoteCell::append(env::Core& caller, LaneId
   std::vector<ShardKey> shards;
   shards.reserve(requests.size());
   for (const AppendRequest& request : requests) shards.push_back(request.fragment.shard());
-  const std::vector<bool> early = throttled_early(own, requests);
+  const std::vector<bool> early = throttle_early(own, requests);
+  const MonotonicTime asked = caller.now();
   std::vector<AppendReply> answers;
   if (!requests.empty()) answers = co_await own.appends.append(lane, std::move(requests));
 
@@ -107,23 +112,29 @@ env::Task<std::vector<AppendReply>> RemoteCell::append(env::Core& caller, LaneId
       replies.push_back(refused<AppendReply>(Refusal::throttled, std::string(over_rate)));
       continue;
     }
-    own.throttles.note(own.core.now(), ShardThrottles::Kind::append, shards[i], answer->throttle);
+    own.throttles.note(asked, caller.now(), ShardThrottles::Kind::append, shards[i], answer->throttle);
     replies.push_back(std::move(*answer++));
   }
   co_return replies;
 }
 
-// Takes those out of `requests` that their lane would refuse, and says which; empty: none.
-std::vector<bool> RemoteCell::throttled_early(PerCore& own, std::vector<AppendRequest>& requests) {
+// Takes those out of `requests` that their lane would refuse, and says which; empty: none. Of the others goes only what
+// may fit.
+std::vector<bool> RemoteCell::throttle_early(PerCore& own, std::vector<AppendRequest>& requests) {
   std::vector<bool> early;
   if (own.throttles.size() == 0) return early;
   const MonotonicTime now = own.core.now();
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    const auto left = own.throttles.bytes_left(now, ShardThrottles::Kind::append, requests[i].fragment.shard());
-    if (!left || first_record_bytes(requests[i].fragment) <= *left) continue;
+    journal::Fragment& fragment = requests[i].fragment;
+    const auto left = own.throttles.bytes_left(now, ShardThrottles::Kind::append, fragment.shard());
+    if (!left || fragment.payload_bytes() <= *left) continue;
+    metrics_.throttled_early.add();
+    if (const std::uint32_t records = records_within(fragment, *left); records != 0) {
+      fragment.keep_first(records);
+      continue;
+    }
     early.resize(requests.size());
     early[i] = true;
-    metrics_.throttled_early.add();
   }
   if (early.empty()) return early;
   std::size_t position = 0;
@@ -143,12 +154,13 @@ env::Task<ReadReply> RemoteCell::read(env::Core& caller, LaneId lane, journal::R
     co_return refused<ReadReply>(Refusal::unavailable, std::string(too_many_reads));
   }
   metrics_.reads.add();
+  const MonotonicTime asked = caller.now();
   const auto encode_call = [&request](const CallHeader& header) {
     return encode(ReadCall{.header = header, .request = request});
   };
   ReadReply reply = reply_of(
       co_await own.router.call<ReadReply>(lane, read_path, encode_call, decode_read_answer, true, deadline(caller)));
-  own.throttles.note(caller.now(), ShardThrottles::Kind::read, request.shard, reply.throttle);
+  own.throttles.note(asked, caller.now(), ShardThrottles::Kind::read, request.shard, reply.throttle);
   co_return reply;
 }
 
@@ -165,12 +177,13 @@ env::Task<LocateReply> RemoteCell::locate(env::Core& caller, LaneId lane, ShardK
     co_return refused<LocateReply>(Refusal::unavailable, std::string(too_many_reads));
   }
   metrics_.locates.add();
+  const MonotonicTime asked = caller.now();
   const auto encode_call = [=](const CallHeader& header) {
     return encode(LocateCall{.header = header, .shard = shard, .from = from, .time = time});
   };
   LocateReply reply = reply_of(co_await own.router.call<LocateReply>(lane, locate_path, encode_call,
                                                                      decode_locate_answer, true, deadline(caller)));
-  own.throttles.note(caller.now(), ShardThrottles::Kind::locate, shard, reply.throttle);
+  own.throttles.note(asked, caller.now(), ShardThrottles::Kind::locate, shard, reply.throttle);
   co_return reply;
 }
 

@@ -1,7 +1,8 @@
 // RemoteCell: the lanes of all cells, wherever their nodes are, over RPC. See NodeRouter for who is asked and what is
 // tried again, and AppendGatherer for how appends share requests.
 //
-// What a shard's lane throttled is refused here for as long as the lane said that it would refuse it, without asking.
+// What a shard's lane throttled is refused here for as long as the lane said that it would refuse it, without asking;
+// of what may fit in part, only that part is sent.
 //
 // Every core has connections, queues and a map of its own; cores share nothing.
 //
@@ -68,7 +69,7 @@ class RemoteCell final : public CellClient, public directory::MapListener, publi
   };
   class ReadGuard;
 
-  [[nodiscard]] std::vector<bool> throttled_early(PerCore& own, std::vector<AppendRequest>& requests);
+  [[nodiscard]] std::vector<bool> throttle_early(PerCore& own, std::vector<AppendRequest>& requests);
   [[nodiscard]] PerCore& of(const env::Core& core) noexcept { return *cores_[core.index()]; }
   [[nodiscard]] MonotonicTime deadline(const env::Core& core) const noexcept {
     return core.now() + settings_.timeout.get();

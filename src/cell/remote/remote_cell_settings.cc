@@ -53,8 +53,8 @@ RemoteCellMetrics::RemoteCellMetrics(MetricsRegistry& registry)
       refused_for_bounds(registry.counter("weir_remote_cell_refused_total",
                                           "Reads and writes refused because too much is waiting or under way.")),
       throttled_early(registry.counter("weir_remote_cell_throttled_early_total",
-                                       "Requests of throttled shards refused without asking the lane, which had said "
-                                       "for how long it would refuse them.")),
+                                       "Requests of throttled shards refused, whole or in part, without asking the "
+                                       "lane, which had said for how long it would refuse them.")),
       expired(registry.counter("weir_remote_cell_expired_total",
                                "Writes refused because they waited for remote_cell.timeout without being sent.")),
       not_processed(registry.counter(failed_name, failed_help, {{"outcome", "not_processed"}})),

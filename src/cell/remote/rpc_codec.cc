@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "cell/remote/rpc.pb.h"
+#include "model/rate_window.h"
 
 namespace weir::cell {
 namespace {
@@ -242,12 +243,26 @@ void put_throttle(const Throttle& throttle, Message& message) {
   if (throttle == Throttle{}) return;
   message.mutable_throttle()->set_wait_us(static_cast<std::uint64_t>(throttle.wait.count()));
   message.mutable_throttle()->set_bytes_left(throttle.bytes_left);
+  for (const Throttle::Room& room : throttle.later) {
+    rpc::Room& later = *message.mutable_throttle()->add_later();
+    later.set_until_us(static_cast<std::uint64_t>(room.until.count()));
+    later.set_bytes(room.bytes);
+  }
+}
+
+microseconds throttle_time(std::uint64_t us) {
+  return microseconds(std::min<std::uint64_t>(us, microseconds(throttle_wait_max).count()));
 }
 
 template <class Message>
 Throttle throttle_of(const Message& message) {
-  const auto wait = std::min<std::uint64_t>(message.throttle().wait_us(), microseconds(throttle_wait_max).count());
-  return {.wait = microseconds(wait), .bytes_left = message.throttle().bytes_left()};
+  const rpc::Throttle& told = message.throttle();
+  Throttle throttle{.wait = throttle_time(told.wait_us()), .bytes_left = told.bytes_left(), .later = {}};
+  for (const rpc::Room& room : told.later()) {
+    if (throttle.later.size() == model::rooms_max) break;
+    throttle.later.push_back({.until = throttle_time(room.until_us()), .bytes = room.bytes()});
+  }
+  return throttle;
 }
 
 }  // namespace
