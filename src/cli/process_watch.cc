@@ -102,7 +102,10 @@ env::Task<void> ProcessWatch::look_at_health() {
 
 env::Task<void> ProcessWatch::look_at_resources() {
   std::vector<ResourceUse> measured;
-  co_await core_.run_blocking([&] { measured = measure_(); });
+  co_await core_.run_blocking([&] {
+    env::give_back_freed_memory();
+    measured = measure_();
+  });
   resources_ = std::move(measured);
   for (const ResourceUse& resource : resources_) {
     const std::uint64_t percent = percent_of(resource);

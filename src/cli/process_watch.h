@@ -1,5 +1,5 @@
 // ProcessWatch: tells the log when the process's readiness changes, and when it comes close to a limit of the system,
-// before the first request fails of it. The same figures are metrics.
+// before the first request fails of it. The same figures are metrics. Gives freed memory back to the system.
 //
 // Threading: one core, that of the Health.
 #pragma once

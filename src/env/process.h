@@ -72,6 +72,10 @@ struct ProcessUsage {
 // library that cannot live without its own. Errors: as no_more_threads(). Any thread that may block for a moment.
 [[nodiscard]] Result<void> try_threads(std::uint32_t count);
 
+// Gives memory back to the system that was freed a while ago (ten seconds, bit by bit). To be called every few seconds:
+// the heap does it by itself only while it is used. Any thread that may block for some milliseconds.
+void give_back_freed_memory() noexcept;
+
 // Raises the soft limit on descriptors to the hard one. Returns the limit that holds now. Errors: io.
 [[nodiscard]] Result<std::uint64_t> raise_descriptor_limit();
 

@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "env/real/files.h"
+#include "env/real/heap.h"
 #include "env/real/network.h"
 
 namespace weir::env::real {
@@ -178,6 +179,7 @@ void RealCore::wait_ready() {
 
 void RealCore::run(UniqueFunction<void()> first) {
   current_core = this;
+  use_own_heap_arena();
   if (first) first();
   while (!stopping_.load(std::memory_order_acquire)) {
     if (timers_.next_deadline() != no_deadline) timers_.expire(now());
