@@ -9,4 +9,10 @@ std::optional<std::string_view> HttpRequest::header(std::string_view lower_case_
   return std::nullopt;
 }
 
+std::size_t HttpResponse::body_bytes() const noexcept {
+  std::size_t bytes = body.size();
+  for (const SharedBytes& part : body_rest) bytes += part.bytes.size();
+  return bytes;
+}
+
 }  // namespace weir::net

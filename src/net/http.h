@@ -41,12 +41,21 @@ struct HttpRequest {
   [[nodiscard]] std::optional<std::string_view> header(std::string_view lower_case_name) const noexcept;
 };
 
+// Bytes that are sent as they lie; `owner` keeps them alive.
+struct SharedBytes {
+  std::shared_ptr<const void> owner;
+  BytesView bytes;
+};
+
 struct HttpResponse {
   std::uint16_t status = 200;
   // Names are literals, as they should appear (HTTP/2 sends them in lower case).
   std::vector<std::pair<std::string_view, std::string>> headers;
   std::string body;
+  std::vector<SharedBytes> body_rest;  // behind `body`: what is too large to be copied together
   bool ends_connection = false;  // it takes no request after this one; those of HTTP/2 that are under way are answered
+
+  [[nodiscard]] std::size_t body_bytes() const noexcept;
 };
 
 // Serves requests. One instance serves all connections of one core; called on that core.

@@ -81,10 +81,10 @@ TEST(Golden, AnswersOfTheCellAreRead) {
   read.result.slices.push_back({.buffer = nullptr, .fragment = fragment.view(), .skip = 0, .count = 2});
   read.result.next = RecordIndex{102};
   read.result.reached_end = true;
-  golden.check("read_answer", encode_read_answer(read), [](const std::string& bytes) {
+  golden.check("read_answer", encode_read_answer(read).whole(), [](const std::string& bytes) {
     const auto answer = decode_read_answer(bytes);
     if (!answer) return text_of(answer.error());
-    return answer->has_value() ? encode_read_answer(**answer) : encode_refusal(answer->error());
+    return answer->has_value() ? encode_read_answer(**answer).whole() : encode_refusal(answer->error());
   });
   LocateReply located;
   located.position = RecordIndex{100};

@@ -100,8 +100,9 @@ TEST(RemoteCell, ThrottledReadsAndIteratorsAreNotSentAgainBeforeTheirTime) {
   FrontEnd front_end;
   front_end.nodes.serve = [](env::Core&, Received request) -> env::Task<Response> {
     const Throttle told{.wait = milliseconds(50)};
-    co_return ok(request.path == read_path ? encode_read_answer({.refusal = Refusal::throttled, .throttle = told})
-                                           : encode_locate_answer({.refusal = Refusal::throttled, .throttle = told}));
+    co_return ok(request.path == read_path
+                     ? encode_read_answer({.refusal = Refusal::throttled, .throttle = told}).whole()
+                     : encode_locate_answer({.refusal = Refusal::throttled, .throttle = told}));
   };
   run(front_end, [&](env::Core& core) -> env::Task<void> {
     co_await front_end.cell->apply(map_of(1, {{0, owner("10.0.0.1", 5)}}));

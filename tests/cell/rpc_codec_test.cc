@@ -184,7 +184,7 @@ RC_GTEST_PROP(CellRpcCodec, ReadRepliesBringTheRecordsThatWereRead, ()) {
   }
   reply.result.next = {any_number()};
   reply.result.reached_end = *rc::gen::arbitrary<bool>();
-  const auto answer = decode_read_answer(encode_read_answer(reply));
+  const auto answer = decode_read_answer(encode_read_answer(reply).whole());
   RC_ASSERT(answer.has_value() && answer->has_value());
   const ReadReply& got = **answer;
   RC_ASSERT(got.refusal == reply.refusal);
@@ -200,6 +200,26 @@ RC_GTEST_PROP(CellRpcCodec, ReadRepliesBringTheRecordsThatWereRead, ()) {
   std::uint64_t payload = 0;
   for (const Record& record : records) payload += record.key.size() + record.data.size();
   RC_ASSERT(got.result.payload_bytes == payload);
+}
+
+TEST(CellRpcCodec, LargeFragmentsAreNotCopied) {
+  journal::Fragment large = make_fragment(first_shard, "x", 3, 20'000);
+  large.stamp({7}, {});
+  const auto owner = std::make_shared<int>(1);
+  ReadReply reply;
+  reply.result.slices.push_back({.buffer = owner, .fragment = large.view(), .skip = 0, .count = 3});
+  reply.result.slices.push_back({.buffer = owner, .fragment = large.view(), .skip = 1, .count = 2});
+  const ReadAnswerBody body = encode_read_answer(reply);
+  ASSERT_EQ(body.rest.size(), 2U);
+  EXPECT_EQ(body.rest[0].bytes.data(), large.bytes().data());
+  EXPECT_EQ(body.rest[0].owner, owner) << "it lives as long as it is sent";
+  EXPECT_LT(body.first.size(), 100U);
+
+  auto answer = decode_read_answer(body.whole());
+  ASSERT_TRUE(answer.has_value() && answer->has_value());
+  const journal::ReadResult got = std::move((*answer)->result);
+  EXPECT_EQ(records_of(got), records_of(reply.result));
+  EXPECT_EQ(got.slices[0].buffer, got.slices[1].buffer) << "both are in the answer's body";
 }
 
 RC_GTEST_PROP(CellRpcCodec, LocatesAndClosesComeOutAsTheyWentIn, ()) {

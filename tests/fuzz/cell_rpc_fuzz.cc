@@ -62,12 +62,12 @@ void decode_answers(std::string_view body) {
     const auto again = decode_append_answer(encode_refusal(answer->error()));
     WEIR_ASSERT(again.has_value() && again->error().owner == answer->error().owner);
   }
-  const auto answer = decode_read_answer(body);
+  const auto answer = decode_read_answer(std::string(body));
   if (!answer.has_value() || !answer->has_value()) return;
   std::uint64_t records = 0;
   for (const auto& slice : (*answer)->result.slices) records += count_records(slice.fragment);
   WEIR_ASSERT(records == (*answer)->result.record_count);
-  const auto again = decode_read_answer(encode_read_answer(**answer));
+  const auto again = decode_read_answer(encode_read_answer(**answer).whole());
   WEIR_ASSERT(again.has_value() && (*again)->result.payload_bytes == (*answer)->result.payload_bytes);
 }
 

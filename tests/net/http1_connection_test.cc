@@ -89,6 +89,18 @@ TEST(Http1Connection, KeepsWhatItsHandlerLabelsItWith) {
   EXPECT_THAT(other.exchange(post("/labelled", "")), EndsWith("new"));
 }
 
+TEST(Http1Connection, AnAnswerMayComeInParts) {
+  HttpFixture fixture;
+  ServedConnection<Http1Connection> served(fixture);
+  const std::string answer = served.exchange("GET /parts HTTP/1.1\r\nhost: h\r\n\r\n");
+  EXPECT_THAT(answer, HasSubstr("Content-Length: " + std::to_string(all_parts().size()) + "\r\n"));
+  EXPECT_EQ(answer.substr(answer.find("\r\n\r\n") + 4), all_parts());
+  EXPECT_EQ(fixture.resources->response_memory.used_bytes(), 0U);
+  const std::string head = served.exchange("HEAD /parts HTTP/1.1\r\nhost: h\r\n\r\n");
+  EXPECT_THAT(head, HasSubstr("Content-Length: " + std::to_string(all_parts().size()) + "\r\n"));
+  EXPECT_EQ(head.substr(head.find("\r\n\r\n") + 4), "");
+}
+
 TEST(Http1Connection, LargeBodiesArriveWholeAndTheirMemoryGoesBack) {
   HttpFixture fixture;
   for (const std::size_t read_bytes : {std::size_t{1'000}, std::size_t{100'000}, std::size_t{1} << 30U}) {

@@ -102,6 +102,17 @@ TEST(Http2Connection, MovesMegabyteBodiesBothWaysUnderFlowControl) {
   EXPECT_EQ(fixture.resources->response_memory.used_bytes(), 0U);
 }
 
+TEST(Http2Connection, AnAnswerMayComeInParts) {
+  HttpFixture fixture;
+  Http2TestClient client(fixture);
+  const auto id = client.request("/parts");
+  client.exchange();
+  const auto& answer = client.answer(id);
+  EXPECT_EQ(answer.body, all_parts());
+  EXPECT_EQ(answer.headers.at("content-length"), std::to_string(all_parts().size()));
+  EXPECT_EQ(fixture.resources->response_memory.used_bytes(), 0U);
+}
+
 TEST(Http2Connection, HeadHasTheLengthButNotTheBody) {
   HttpFixture fixture;
   Http2TestClient client(fixture);

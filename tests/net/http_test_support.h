@@ -21,6 +21,18 @@ inline std::string describe(const HttpRequest& request) {
   return text.append("\n").append(as_text(request.body));
 }
 
+// One of the parts that "/parts" answers with behind "first,".
+inline SharedBytes shared_part(int number) {
+  const auto text =
+      std::make_shared<const std::string>(static_cast<std::size_t>(number) * 500, static_cast<char>('a' + number % 26));
+  return {.owner = text, .bytes = as_bytes(*text)};
+}
+inline std::string all_parts() {
+  std::string text = "first,";
+  for (int i = 0; i < 100; ++i) text.append(as_text(shared_part(i).bytes));
+  return text;
+}
+
 // Keeps a description of every request and answers with its body; "/wait" waits until release() is called.
 class EchoHandler final : public HttpHandler {
  public:
@@ -38,6 +50,9 @@ class EchoHandler final : public HttpHandler {
     if (request.path == "/labelled") {
       response.body = *request.connection_label == nullptr ? "new" : "known";
       *request.connection_label = std::make_shared<int>(1);
+    } else if (request.path == "/parts") {
+      response.body = "first,";
+      for (int i = 0; i < 100; ++i) response.body_rest.push_back(shared_part(i));
     } else if (request.path == "/large") {
       response.body.assign(3 * mebibyte, 'r');
     } else {

@@ -45,14 +45,14 @@ class NodeRouter {
   [[nodiscard]] Epoch epoch_of(LaneId lane) const noexcept;
 
   // Sends a call to the lane's owner and returns the answer. `encode(const CallHeader&)` gives the body, `decode` takes
-  // the answer apart. A second attempt is made, before the same deadline, when the first is answered with not_mine (to
-  // a newer owner, for which it waits owner_wait at most), or when the node has certainly not seen it (to whoever owns
-  // the lane after that wait or before); if `is_repeatable`, also when the connection broke. What cannot be delivered
-  // comes back as a refusal: `unavailable` when nothing was done, `failed` when that is not known.
-  template <class T, class Encode>
-  [[nodiscard]] env::Task<Answer<T>> call(LaneId lane, std::string_view path, Encode encode,
-                                          Result<Answer<T>> (*decode)(std::string_view), bool is_repeatable,
-                                          MonotonicTime deadline);
+  // the answer, a std::string, apart: Result<Answer<T>>. A second attempt is made, before the same deadline, when the
+  // first is answered with not_mine (to a newer owner, for which it waits owner_wait at most), or when the node has
+  // certainly not seen it (to whoever owns the lane after that wait or before); if `is_repeatable`, also when the
+  // connection broke. What cannot be delivered comes back as a refusal: `unavailable` when nothing was done, `failed`
+  // when that is not known.
+  template <class T, class Encode, class Decode>
+  [[nodiscard]] env::Task<Answer<T>> call(LaneId lane, std::string_view path, Encode encode, Decode decode,
+                                          bool is_repeatable, MonotonicTime deadline);
 
  private:
   // As a timer: owns nothing any more, and has been given time to answer what is in flight.
@@ -117,10 +117,9 @@ class NodeRouter {
   env::Event idle_;     // calls_ is 0
 };
 
-template <class T, class Encode>
-env::Task<Answer<T>> NodeRouter::call(LaneId lane, std::string_view path, Encode encode,
-                                      Result<Answer<T>> (*decode)(std::string_view), bool is_repeatable,
-                                      MonotonicTime deadline) {
+template <class T, class Encode, class Decode>
+env::Task<Answer<T>> NodeRouter::call(LaneId lane, std::string_view path, Encode encode, Decode decode,
+                                      bool is_repeatable, MonotonicTime deadline) {
   const CallGuard guard(*this);
   std::optional<directory::LaneOwner> owner = co_await newer_owner(lane, Epoch{0}, deadline);
   for (bool is_second = false;; is_second = true) {
@@ -130,7 +129,7 @@ env::Task<Answer<T>> NodeRouter::call(LaneId lane, std::string_view path, Encode
     }
     auto body = co_await send(*owner, path, encode(header_for(lane, *owner)), deadline);
     if (body.has_value()) {
-      Result<Answer<T>> answer = decode(*body);
+      Result<Answer<T>> answer = decode(*std::move(body));
       if (!answer.has_value()) {
         metrics_.outcome_unknown.add();
         co_return std::unexpected(

@@ -103,6 +103,9 @@ Result<LaneRefusal> from_message(const rpc::LaneRefusal& message) {
 
 // --- Messages with many bytes in one field, without the copy that protobuf makes of such a field
 
+// Fragments that have less on average are copied together.
+constexpr std::size_t shared_bytes_min = 16 * kibibyte;
+
 constexpr unsigned length_delimited = 2;
 constexpr unsigned varint_bytes_max = 10;
 
@@ -178,9 +181,9 @@ Result<WithoutBytes> split_off(std::string_view message, int number) {
   return parts;
 }
 
-// Begins such a field behind a message: `bytes` bytes are to follow.
-void begin_bytes(std::string& message, int number, std::size_t bytes) {
-  message.reserve(message.size() + 1 + varint_bytes_max + bytes);
+// Begins such a field behind a message: `bytes` bytes are to follow, for `room` of which room is made.
+void begin_bytes(std::string& message, int number, std::size_t bytes, std::size_t room) {
+  message.reserve(message.size() + 1 + varint_bytes_max + room);
   message.push_back(tag_of(number));
   append_varint(message, bytes);
 }
@@ -206,28 +209,21 @@ Result<void> split_fragments(BytesView rest, Take take) {
   return {};
 }
 
-void append_slice(const journal::FragmentSlice& slice, std::string& bytes) {
+// The slice's records as a fragment: the one that they are from, or, of a part of it, one of their own.
+net::SharedBytes bytes_of(const journal::FragmentSlice& slice) {
   const journal::FragmentView& fragment = slice.fragment;
   if (slice.skip == 0 && slice.count == fragment.record_count()) {
-    bytes.append(as_text(fragment.bytes()));
-    return;
+    return {.owner = slice.buffer, .bytes = fragment.bytes()};
   }
-  if (slice.count == 0) return;
   journal::FragmentBuilder builder(fragment.shard(), slice.count, fragment.payload_bytes());
   std::uint32_t ordinal = 0;
   fragment.for_each([&](const journal::RecordView& record) {
     if (ordinal >= slice.skip) builder.add(record.partition_key, record.explicit_hash_key, record.data);
     return ++ordinal < slice.skip + slice.count;
   });
-  journal::Fragment part = std::move(builder).finish();
-  part.stamp({fragment.first_index().value + slice.skip}, fragment.arrival());
-  bytes.append(as_text(part.bytes()));
-}
-
-std::uint64_t bytes_of(const std::vector<journal::FragmentSlice>& slices) noexcept {
-  std::uint64_t bytes = 0;
-  for (const journal::FragmentSlice& slice : slices) bytes += slice.fragment.stored_bytes();
-  return bytes;
+  auto part = std::make_shared<journal::Fragment>(std::move(builder).finish());
+  part->stamp({fragment.first_index().value + slice.skip}, fragment.arrival());
+  return {.owner = part, .bytes = part->bytes()};
 }
 
 // A code that only a newer version knows is `internal`.
@@ -273,7 +269,7 @@ std::string encode_append_call(const CallHeader& header, std::span<journal::Frag
   std::string body = message.SerializeAsString();
   std::size_t bytes = 0;
   for (const journal::Fragment* fragment : fragments) bytes += fragment->bytes().size();
-  begin_bytes(body, rpc::AppendCall::kFragmentsFieldNumber, bytes);
+  begin_bytes(body, rpc::AppendCall::kFragmentsFieldNumber, bytes, bytes);
   for (journal::Fragment* const fragment : fragments) {
     fragment->stamp({0}, WallTime{});
     body.append(as_text(fragment->bytes()));
@@ -372,7 +368,13 @@ std::string encode_append_answer(const std::vector<AppendReply>& replies) {
   return answer.SerializeAsString();
 }
 
-std::string encode_read_answer(const ReadReply& reply) {
+std::string ReadAnswerBody::whole() const {
+  std::string body = first;
+  for (const net::SharedBytes& part : rest) body.append(as_text(part.bytes));
+  return body;
+}
+
+ReadAnswerBody encode_read_answer(const ReadReply& reply) {
   rpc::ReadAnswer message;
   message.set_refusal(to_message(reply.refusal));
   message.set_reason(reply.reason);
@@ -381,21 +383,22 @@ std::string encode_read_answer(const ReadReply& reply) {
   message.set_behind_ms(reply.behind_ms);
   message.set_shard_ended(reply.shard_ended);
   put_throttle(reply.throttle, message);
-  std::string body = message.SerializeAsString();
-  const auto& slices = reply.result.slices;
-  // A slice that is not a whole fragment is encoded anew, so that its length is known only then.
-  const bool all_whole = std::ranges::all_of(
-      slices, [](const auto& slice) { return slice.skip == 0 && slice.count == slice.fragment.record_count(); });
-  if (all_whole) {
-    begin_bytes(body, rpc::ReadAnswer::kFragmentsFieldNumber, bytes_of(slices));
-    for (const journal::FragmentSlice& slice : slices) body.append(as_text(slice.fragment.bytes()));
-    return body;
+  std::vector<net::SharedBytes> parts;
+  std::size_t bytes = 0;
+  for (const journal::FragmentSlice& slice : reply.result.slices) {
+    if (slice.count == 0) continue;
+    parts.push_back(bytes_of(slice));
+    bytes += parts.back().bytes.size();
   }
-  std::string fragments;
-  fragments.reserve(bytes_of(slices));
-  for (const journal::FragmentSlice& slice : slices) append_slice(slice, fragments);
-  begin_bytes(body, rpc::ReadAnswer::kFragmentsFieldNumber, fragments.size());
-  return body.append(fragments);
+  ReadAnswerBody body{.first = message.SerializeAsString(), .rest = {}};
+  if (bytes >= parts.size() * shared_bytes_min) {
+    begin_bytes(body.first, rpc::ReadAnswer::kFragmentsFieldNumber, bytes, 0);
+    body.rest = std::move(parts);
+  } else {
+    begin_bytes(body.first, rpc::ReadAnswer::kFragmentsFieldNumber, bytes, bytes);
+    for (const net::SharedBytes& part : parts) body.first.append(as_text(part.bytes));
+  }
+  return body;
 }
 
 std::string encode_locate_answer(const LocateReply& reply) {
@@ -438,8 +441,10 @@ Result<Answer<std::vector<AppendReply>>> decode_append_answer(std::string_view b
   });
 }
 
-Result<Answer<ReadReply>> decode_read_answer(std::string_view body) {
-  return decode_answer<ReadReply, rpc::ReadAnswer>(body, [](rpc::ReadAnswer& message) -> Result<Answer<ReadReply>> {
+Result<Answer<ReadReply>> decode_read_answer(std::string body) {
+  const auto bytes = std::make_shared<const std::string>(std::move(body));
+  WEIR_TRY(const WithoutBytes parts, split_off(*bytes, rpc::ReadAnswer::kFragmentsFieldNumber));
+  const auto rest = [&](const rpc::ReadAnswer& message) -> Result<Answer<ReadReply>> {
     ReadReply reply;
     reply.refusal = from_message(message.refusal());
     reply.reason = message.reason();
@@ -449,16 +454,16 @@ Result<Answer<ReadReply>> decode_read_answer(std::string_view body) {
     journal::ReadResult& result = reply.result;
     result.next = {message.next()};
     result.reached_end = message.reached_end();
-    const auto bytes = std::make_shared<const std::string>(std::move(*message.mutable_fragments()));
-    WEIR_CHECK(split_fragments(as_bytes(*bytes), [&](BytesView rest) -> Result<std::size_t> {
-      WEIR_TRY(const journal::FragmentView fragment, journal::FragmentView::parse(rest));
+    WEIR_CHECK(split_fragments(parts.bytes, [&](BytesView left) -> Result<std::size_t> {
+      WEIR_TRY(const journal::FragmentView fragment, journal::FragmentView::parse(left));
       result.slices.push_back({.buffer = bytes, .fragment = fragment, .skip = 0, .count = fragment.record_count()});
       result.record_count += fragment.record_count();
       result.payload_bytes += fragment.payload_bytes();
       return fragment.stored_bytes();
     }));
     return reply;
-  });
+  };
+  return decode_answer<ReadReply, rpc::ReadAnswer>(parts.rest, rest);
 }
 
 Result<Answer<LocateReply>> decode_locate_answer(std::string_view body) {

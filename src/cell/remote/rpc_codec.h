@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "cell/remote/rpc.h"
 #include "journal/fragment.h"
+#include "net/http.h"
 
 namespace weir::cell {
 
@@ -30,15 +31,21 @@ namespace weir::cell {
 // The refusal of a call of any kind.
 [[nodiscard]] std::string encode_refusal(const LaneRefusal& refusal);
 [[nodiscard]] std::string encode_append_answer(const std::vector<AppendReply>& replies);
-// Of a fragment of which only some records were read only those are encoded.
-[[nodiscard]] std::string encode_read_answer(const ReadReply& reply);
+// Of a fragment of which only some records were read only those are encoded. Many bytes are not copied: `rest` shares
+// them with the slices.
+struct ReadAnswerBody {
+  std::string first;
+  std::vector<net::SharedBytes> rest;
+  [[nodiscard]] std::string whole() const;
+};
+[[nodiscard]] ReadAnswerBody encode_read_answer(const ReadReply& reply);
 [[nodiscard]] std::string encode_locate_answer(const LocateReply& reply);
 [[nodiscard]] std::string encode_close_shard_answer(const Result<directory::ShardClosing>& closed);
 [[nodiscard]] std::string encode_reopen_shard_answer();
 
 [[nodiscard]] Result<Answer<std::vector<AppendReply>>> decode_append_answer(std::string_view body);
-// The slices are whole fragments.
-[[nodiscard]] Result<Answer<ReadReply>> decode_read_answer(std::string_view body);
+// The slices are whole fragments, and share the body.
+[[nodiscard]] Result<Answer<ReadReply>> decode_read_answer(std::string body);
 [[nodiscard]] Result<Answer<LocateReply>> decode_locate_answer(std::string_view body);
 [[nodiscard]] Result<Answer<Result<directory::ShardClosing>>> decode_close_shard_answer(std::string_view body);
 [[nodiscard]] Result<Answer<void>> decode_reopen_shard_answer(std::string_view body);

@@ -109,7 +109,10 @@ env::Task<net::HttpResponse> CellRpcHandler::read(BytesView body, net::MemoryRes
   std::uint64_t stored_bytes = body.size();
   for (const auto& slice : reply.result.slices) stored_bytes += slice.fragment.stored_bytes();
   if (!bytes.resize(resources_.bytes, stored_bytes)) co_return answer_overload();
-  co_return answer(encode_read_answer(reply));
+  ReadAnswerBody encoded = encode_read_answer(reply);
+  net::HttpResponse response = answer(std::move(encoded.first));
+  response.body_rest = std::move(encoded.rest);
+  co_return response;
 }
 
 env::Task<net::HttpResponse> CellRpcHandler::locate(BytesView body, net::MemoryReservation& /*bytes*/) {

@@ -74,9 +74,22 @@ void write_slice(kinesis::GetRecordsWriter& writer, const journal::FragmentSlice
   });
 }
 
-std::string encode_answer(OperationCall& call, const ReadPlace& place, const cell::ReadReply& reply) {
-  kinesis::GetRecordsWriter writer(call.encoding, reply.result.payload_bytes, reply.result.record_count);
-  for (const journal::FragmentSlice& slice : reply.result.slices) write_slice(writer, slice, *place.shard);
+// Piece by piece, so that others get their turn meanwhile.
+env::Task<void> write_slices(OperationCall& call, kinesis::GetRecordsWriter& writer, const ReadPlace& place,
+                             const journal::ReadResult& result) {
+  std::uint64_t piece = result.payload_bytes;
+  for (const journal::FragmentSlice& slice : result.slices) {
+    if (LargeWork::is_large(piece)) {
+      co_await call.large_work.turn();
+      piece = 0;
+    }
+    write_slice(writer, slice, *place.shard);
+    piece += slice.fragment.payload_bytes();
+  }
+}
+
+std::string finish_answer(OperationCall& call, kinesis::GetRecordsWriter writer, const ReadPlace& place,
+                          const cell::ReadReply& reply) {
   call.services.metrics.records_out.add(reply.result.record_count);
   call.services.metrics.record_bytes_out.add(reply.result.payload_bytes);
 
@@ -111,8 +124,9 @@ env::Task<OperationResult> get_records(OperationCall& call) {
       .bytes_max = model::limits::get_records_bytes_max};
   const cell::ReadReply reply = co_await call.services.cell.read(call.core, place.shard->lane, request);
   if (reply.refusal != cell::Refusal::none) co_return std::unexpected(read_error(call, reply, place));
-  if (LargeWork::is_large(reply.result.payload_bytes)) co_await call.large_work.turn();
-  co_return encode_answer(call, place, reply);
+  kinesis::GetRecordsWriter writer(call.encoding, reply.result.payload_bytes, reply.result.record_count);
+  co_await write_slices(call, writer, place, reply.result);
+  co_return finish_answer(call, std::move(writer), place, reply);
 }
 
 }  // namespace weir::frontend

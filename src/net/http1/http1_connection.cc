@@ -1,9 +1,9 @@
 #include "net/http1/http1_connection.h"
 
 #include <algorithm>
-#include <array>
 #include <cstring>
 
+#include "absl/container/inlined_vector.h"
 #include "net/http1/http1_response_head.h"
 
 namespace weir::net {
@@ -202,8 +202,8 @@ env::Task<bool> Http1Connection::serve_request(Http1Framing framing) {
   HttpResponse response = co_await context_.handler.handle(request_);
   finish_request();
   MemoryReservation reserved;
-  if (response.body.size() > unbudgeted_response_bytes &&
-      !reserved.resize(context_.resources.response_memory, response.body.size())) {
+  if (const std::size_t bytes = response.body_bytes();
+      bytes > unbudgeted_response_bytes && !reserved.resize(context_.resources.response_memory, bytes)) {
     context_.metrics.count_refusal(503);
     response = context_.handler.refuse(503);
   }
@@ -224,13 +224,16 @@ void Http1Connection::finish_request() {
 env::Task<bool> Http1Connection::write_response(const HttpResponse& response, std::string_view connection,
                                                 bool body_follows) {
   write_http1_response_head(response, context_.date.text(context_.core.wall_now()), connection, response_head_);
-  const std::array<BytesView, 2> parts{as_bytes(response_head_), as_bytes(response.body)};
-  const bool has_body = body_follows && !response.body.empty() && status_has_body(response.status);
-  const std::size_t bytes = response_head_.size() + (has_body ? response.body.size() : 0);
+  absl::InlinedVector<BytesView, 2> parts{as_bytes(response_head_)};
+  std::size_t bytes = response_head_.size();
+  if (body_follows && status_has_body(response.status)) {
+    parts.push_back(as_bytes(response.body));
+    for (const SharedBytes& part : response.body_rest) parts.push_back(part.bytes);
+    bytes += response.body_bytes();
+  }
   const MonotonicTime deadline =
       context_.core.now() + transfer_allowance(context_.settings, context_.settings.write_timeout.get(), bytes);
-  const Result<void> written =
-      co_await connection_.write_all(std::span(parts).first(has_body ? std::size_t{2} : std::size_t{1}), deadline);
+  const Result<void> written = co_await connection_.write_all(parts, deadline);
   if (written.has_value()) context_.metrics.sent_bytes.add(bytes);
   co_return written.has_value();
 }

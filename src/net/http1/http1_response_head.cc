@@ -47,7 +47,7 @@ void write_http1_response_head(const HttpResponse& response, std::string_view da
   head.append("\r\nDate: ").append(date).append("\r\n");
   if (status_has_body(response.status)) {
     head.append("Content-Length: ");
-    append_number(head, response.body.size());
+    append_number(head, response.body_bytes());
     head.append("\r\n");
   }
   for (const auto& [name, value] : response.headers) {

@@ -206,7 +206,7 @@ ssize_t Http2Callbacks::on_body_wanted(nghttp2_session*, std::int32_t /*stream_i
                                        std::size_t bytes_max, std::uint32_t* data_flags, nghttp2_data_source* source,
                                        void* /*user_data*/) {
   const auto& stream = *static_cast<const Http2Stream*>(source->ptr);
-  const std::size_t left = stream.response.body.size() - stream.response_sent;
+  const std::size_t left = stream.response_left();
   *data_flags |= NGHTTP2_DATA_FLAG_NO_COPY;
   if (left <= bytes_max) *data_flags |= NGHTTP2_DATA_FLAG_EOF;
   return static_cast<ssize_t>(std::min(left, bytes_max));
@@ -218,8 +218,7 @@ int Http2Callbacks::on_send_data(nghttp2_session*, nghttp2_frame* /*frame*/, con
   auto& stream = *static_cast<Http2Stream*>(source->ptr);
   std::string& output = self(user_data).output_;
   output.append(view(frame_header, frame_header_bytes));
-  output.append(stream.response.body, stream.response_sent, bytes);
-  stream.response_sent += bytes;
+  stream.take_response(bytes, output);
   stream.phase_bytes += bytes;
   return 0;
 }

@@ -167,6 +167,7 @@ env::Task<void> Http2ClientConnection::write_frames() {
     }
     const BytesView bytes = as_bytes(output_);
     const Result<void> written = co_await connection_->write_all({&bytes, 1}, core_.now() + options_.silence_max);
+    const bool more_is_likely = output_.size() >= output_bytes_wanted;
     output_.clear();
     if (!written.has_value()) {
       writable_ = false;
@@ -176,6 +177,7 @@ env::Task<void> Http2ClientConnection::write_frames() {
       if (written.error().code == ErrorCode::timeout) connection_->close();
       co_return;
     }
+    if (more_is_likely) co_await core_.yield();  // a server that takes all at once does not keep others waiting
   }
 }
 

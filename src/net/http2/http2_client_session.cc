@@ -16,8 +16,9 @@ namespace {
 constexpr std::int32_t stream_window_bytes = 4 * mebibyte;
 constexpr std::int32_t connection_window_bytes = 32 * mebibyte;
 constexpr std::uint32_t response_header_bytes_max = 64 * kibibyte;
-// Room made at once for a body of known length; more only for bytes that have come.
-constexpr std::uint64_t first_body_room_bytes = 1 * mebibyte;
+// Room made at once for a body of known length; more only for bytes that have come. Room that is not used takes no
+// memory.
+constexpr std::uint64_t first_body_room_bytes = 16 * mebibyte;
 constexpr std::uint16_t first_final_status = 200;
 
 std::string_view view(const std::uint8_t* data, std::size_t bytes) noexcept {

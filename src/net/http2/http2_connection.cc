@@ -147,8 +147,8 @@ env::Task<void> Http2Connection::serve_stream(Http2Stream& stream) {
   }
   if (broken_) co_return;
   if (response.ends_connection) begin_drain();
-  if (response.body.size() > unbudgeted_response_bytes &&
-      !stream.response_memory.resize(context_.resources.response_memory, response.body.size())) {
+  if (const std::size_t bytes = response.body_bytes();
+      bytes > unbudgeted_response_bytes && !stream.response_memory.resize(context_.resources.response_memory, bytes)) {
     context_.metrics.count_refusal(503);
     response = context_.handler.refuse(503);
   }
@@ -156,15 +156,15 @@ env::Task<void> Http2Connection::serve_stream(Http2Stream& stream) {
 }
 
 void Http2Connection::respond(Http2Stream& stream, HttpResponse response) {
-  const bool body_follows =
-      stream.request.method != "HEAD" && status_has_body(response.status) && !response.body.empty();
+  const bool may_have_body = stream.request.method != "HEAD" && status_has_body(response.status);
   stream.release_request();
-  stream.response = std::move(response);
+  stream.set_response(std::move(response));
+  const bool body_follows = may_have_body && stream.response_left() != 0;
   stream.phase = Http2Stream::Phase::response;
   stream.phase_began = context_.core.now();
   stream.phase_bytes = 0;
   const std::string status = std::to_string(stream.response.status);
-  const std::string length = std::to_string(stream.response.body.size());
+  const std::string length = std::to_string(stream.response_left());
   std::vector<std::string> names;  // in lower case, as HTTP/2 wants them
   names.reserve(stream.response.headers.size());
   std::vector<nghttp2_nv> headers{header_pair(":status", status),
@@ -210,7 +210,9 @@ env::Task<void> Http2Connection::write_frames() {
       break;
     }
     context_.metrics.sent_bytes.add(output_.size());
+    const bool more_is_likely = output_.size() >= output_bytes_wanted;
     output_.clear();
+    if (more_is_likely) co_await context_.core.yield();  // a peer that takes all at once does not keep others waiting
   }
   connection_.close();  // wakes the reader
 }

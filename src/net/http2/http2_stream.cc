@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cstring>
 
+#include "base/assert.h"
 #include "net/http_context.h"
 
 namespace weir::net {
@@ -125,6 +126,25 @@ void Http2Stream::release_request() noexcept {
   body_ = {};
   // Getting smaller never fails.
   static_cast<void>(memory_.resize(context_.resources.request_memory, overhead_bytes));
+}
+
+void Http2Stream::set_response(HttpResponse with_response) noexcept {
+  response = std::move(with_response);
+  response_left_ = response.body_bytes();
+  response_part_ = as_bytes(response.body);
+  response_parts_begun_ = 0;
+}
+
+void Http2Stream::take_response(std::size_t bytes, std::string& output) {
+  WEIR_ASSERT(bytes <= response_left_);
+  response_left_ -= bytes;
+  while (bytes != 0) {
+    const BytesView piece = response_part_.first(std::min(bytes, response_part_.size()));
+    output.append(as_text(piece));
+    bytes -= piece.size();
+    response_part_ = response_part_.subspan(piece.size());
+    if (bytes != 0) response_part_ = response.body_rest[response_parts_begun_++].bytes;
+  }
 }
 
 }  // namespace weir::net

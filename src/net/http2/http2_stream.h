@@ -46,6 +46,12 @@ class Http2Stream {
   void release_request() noexcept;
   void refuse(std::uint16_t status) noexcept;
 
+  void set_response(HttpResponse with_response) noexcept;
+  // Bytes of the response's body that have not been taken.
+  [[nodiscard]] std::size_t response_left() const noexcept { return response_left_; }
+  // Appends the next `bytes` of them, at most response_left().
+  void take_response(std::size_t bytes, std::string& output);
+
   [[nodiscard]] std::uint64_t header_bytes() const noexcept { return header_bytes_; }
 
   const std::int32_t id;
@@ -57,7 +63,6 @@ class Http2Stream {
   std::uint64_t phase_bytes = 0;  // moved since phase_began
   HttpRequest request;
   HttpResponse response;
-  std::size_t response_sent = 0;
   MemoryReservation response_memory;
 
  private:
@@ -83,6 +88,9 @@ class Http2Stream {
   PooledBuffer body_;
   std::size_t body_bytes_ = 0;
   std::array<std::byte, body_padding_bytes> empty_body_{};
+  std::size_t response_left_ = 0;
+  BytesView response_part_;               // what is left of the part that goes out
+  std::size_t response_parts_begun_ = 0;  // of response.body_rest
 };
 
 }  // namespace weir::net
