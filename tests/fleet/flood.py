@@ -5,8 +5,9 @@ that the load costs little and does not give way to what it loads.
 
 The plan: {"seconds": 20, "ports": [...], "key": [id, secret], "mixes": [{"name": ..., "operation": ..., "bodies": [...],
 "per_second": 100, "connections": 4}]}. Each request is due at a time of its own, whether the one before was answered or
-not; its latency counts from then. The result: for each mix how many answers by error code ("" for success) and the
-latencies in milliseconds.
+not; its latency counts from then. Instead of a rate a mix may have "moments", a list of [seconds after the beginning,
+which body, how many of its records]. The result: for each mix how many answers by error code ("" for success), the
+latencies in milliseconds, and the moments of all requests of which something was taken.
 """
 import asyncio
 import json
@@ -32,22 +33,59 @@ def signed(host, operation, body, credentials):
 class Mix:
     def __init__(self, plan):
         self.operation = plan["operation"]
-        self.bodies = [json.dumps(body).encode() for body in plan["bodies"]]
+        self.bodies = plan["bodies"]
         self.per_second, self.connections = plan["per_second"], plan["connections"]
+        self.planned = plan.get("moments")
+        self.records = len(plan["bodies"][0].get("Records", [None]))  # of each request
         self.errors = {}
         self.latencies = []
-        self.partly = 0  # records of PutRecords that failed
+        self.taken = []
+        self.failed_records = 0  # of PutRecords that were answered
         self.late = 0  # requests that were not sent because the connection was still waiting
 
-    def note(self, due, status, body):
+    def moments(self, number, begin):
+        """When the connection sends what."""
+        if self.planned is not None:
+            yield from self.planned[number::self.connections]
+            return
+        interval = self.connections / self.per_second
+        offset = interval * number / self.connections
+        turn = number
+        while True:
+            yield offset, turn % len(self.bodies), self.records
+            turn += 1
+            offset += interval
+            while begin + offset + interval < time.monotonic():  # a rate is kept by sending less late, not by sending at once
+                self.late += 1
+                offset += interval
+
+    def signed(self, host, credentials):
+        """Every request that will be sent, by body and number of records."""
+        kinds = {(body, records) for _, body, records in self.planned} if self.planned is not None else {
+            (body, self.records) for body in range(len(self.bodies))}
+        made = {}
+        for body, records in kinds:
+            content = self.bodies[body]
+            if records < self.records:
+                content = content | {"Records": content["Records"][:records]}
+            made[body, records] = signed(host, self.operation, json.dumps(content).encode(), credentials)
+        return made
+
+    def note(self, moment, latency_s, status, body):
         code = "" if status == 200 else json.loads(body).get("__type", str(status)) if body else str(status)
         self.errors[code] = self.errors.get(code, 0) + 1
-        self.latencies.append((time.monotonic() - due) * 1000)
-        if status == 200 and self.operation == "PutRecords":
-            self.partly += json.loads(body)["FailedRecordCount"]
+        self.latencies.append(latency_s * 1000)
+        if status != 200:
+            return
+        offset, which, records = moment
+        failed = json.loads(body)["FailedRecordCount"] if self.operation == "PutRecords" else 0
+        self.failed_records += failed
+        if failed < records:
+            self.taken.append([offset, which, records - failed])
 
     def result(self):
-        return {"answers": self.errors, "latencies": self.latencies, "failed_records": self.partly, "late": self.late}
+        return {"answers": self.errors, "latencies": self.latencies, "failed_records": self.failed_records,
+                "taken": sorted(self.taken), "late": self.late}
 
 
 async def receive(reader):
@@ -59,30 +97,25 @@ async def receive(reader):
 
 async def drive(mix, port, number, credentials, begin, end):
     """One connection: its part of the mix's requests, one after the other."""
-    host = f"127.0.0.1:{port}"
-    requests = [signed(host, mix.operation, body, credentials) for body in mix.bodies]
-    interval = mix.connections / mix.per_second
-    due = begin + interval * number / mix.connections
-    turn = number
+    requests = mix.signed(f"127.0.0.1:{port}", credentials)
     reader = writer = None
-    while due < end:
+    for moment in mix.moments(number, begin):
+        offset, body, records = moment
+        due = begin + offset
+        if due >= end:
+            break
         await asyncio.sleep(max(0.0, due - time.monotonic()))
         try:
             if writer is None:
                 reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=64 * 1024 * 1024)
-            writer.write(requests[turn % len(requests)])
-            status, body = await asyncio.wait_for(receive(reader), GIVEN_UP_S)
-            mix.note(due, status, body)
+            writer.write(requests[body, records])
+            status, answer = await asyncio.wait_for(receive(reader), GIVEN_UP_S)
         except (OSError, asyncio.IncompleteReadError, asyncio.TimeoutError) as broken:
-            mix.note(due, 0, json.dumps({"__type": type(broken).__name__}).encode())
+            status, answer = 0, json.dumps({"__type": type(broken).__name__}).encode()
             if writer is not None:
                 writer.close()
             writer = None
-        turn += 1
-        due += interval
-        while due + interval < time.monotonic():  # a rate is kept by sending less late, not by sending at once
-            mix.late += 1
-            due += interval
+        mix.note(moment, time.monotonic() - due, status, answer)
     if writer is not None:
         writer.close()
 

@@ -138,23 +138,15 @@ def flood_of_tenant(streams):
     return loads
 
 
-def records_of(each):
-    return len(each["bodies"][0].get("Records", [None]))
-
-
 def divided(loads, results, seconds):
-    """The flood as what was admitted of it, which goes to the fleet, and the rest, for a sink. Of PutRecords, of which a
-    part is admitted, as many requests as the records that were admitted make."""
+    """The flood as what was admitted of it, at the same moments, which goes to the fleet, and the rest, for a sink. The
+    moments matter: a tenant who floods gets the whole of each second's allowance at once."""
     admitted, rest = [], []
     for load, result in zip(loads, results):
-        pairs = []
-        for each in load:
-            records = records_of(each)
-            good = result[each["name"]]["answers"].get("", 0) - result[each["name"]]["failed_records"] / records
-            rate = min(max(good / seconds, 0.1), each["per_second"] - 0.1)
-            pairs.append((each | {"per_second": rate}, each | {"per_second": each["per_second"] - rate}))
-        admitted.append([pair[0] for pair in pairs])
-        rest.append([pair[1] for pair in pairs])
+        taken = [result[each["name"]]["taken"] for each in load]
+        admitted.append([each | {"moments": moments} for each, moments in zip(load, taken)])
+        rest.append([each | {"per_second": max(each["per_second"] - len(moments) / seconds, 0.1)}
+                     for each, moments in zip(load, taken)])
     return admitted, rest
 
 
@@ -230,7 +222,7 @@ def together(one, two):
     return {name: {"answers": dict(Counter(one[name]["answers"]) + Counter(two[name]["answers"])),
                    "latencies": one[name]["latencies"] + two[name]["latencies"],
                    "failed_records": one[name]["failed_records"] + two[name]["failed_records"],
-                   "late": one[name]["late"] + two[name]["late"]} for name in one}
+                   "taken": one[name]["taken"] + two[name]["taken"], "late": one[name]["late"] + two[name]["late"]} for name in one}
 
 
 class Measured:
