@@ -7,7 +7,7 @@ import pytest
 
 from harness import sigv4
 from harness.server import BINARY, Server, free_port
-from harness.wire import Wire, wait_active
+from harness.wire import Wire, blob, wait_active
 
 
 @pytest.fixture
@@ -62,6 +62,30 @@ def test_threads_do_not_grow_with_connections_and_shards(own_server):
         wire.call("PutRecord", StreamName="wide", PartitionKey="k", Data="")
     assert threads_of(own_server) == before
     for wire in wires:
+        wire.close()
+
+
+def page_faults_of(server):
+    with open(f"/proc/{server.process.pid}/stat", encoding="ascii") as stat:
+        return int(stat.read().rsplit(")", 1)[1].split()[7])
+
+
+def test_memory_that_large_answers_took_is_used_again(tmp_path):
+    """An answer of 13 MB is 3,300 pages: the system need not give them anew for each."""
+    with Server(tmp_path / "data", {"limits.enforce_rates": "false", "server.cores": 1}) as server:
+        wire = Wire(server.port)
+        wire.call("CreateStream", StreamName="large", ShardCount=1)
+        wait_active(wire, "large")
+        records = [{"PartitionKey": "k", "Data": blob(b"x" * 1_000_000)}] * 4
+        for _ in range(3):
+            assert wire.call("PutRecords", StreamName="large", Records=records)["FailedRecordCount"] == 0
+        iterator = wire.call("GetShardIterator", StreamName="large", ShardId="shardId-0", ShardIteratorType="TRIM_HORIZON")
+        for _ in range(3):
+            assert len(wire.call("GetRecords", **iterator)["Records"]) == 10
+        before = page_faults_of(server)
+        for _ in range(5):
+            wire.call("GetRecords", **iterator)
+        assert (page_faults_of(server) - before) / 5 < 1_000
         wire.close()
 
 

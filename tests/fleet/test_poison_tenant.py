@@ -3,8 +3,8 @@
 The flood has a rate of its own, ten times what the limits admit, and not what the machine takes: what is measured is
 whether the fleet keeps one tenant from another, and not how it shares two cores with the program that floods it. The
 senders therefore run when nobody else wants to. What the flood costs is told apart from what would have to be borne in
-any case: a tenant who sends just what was admitted of the flood, for which Ceph and the fleet work on the same cores,
-while the rest of the flood goes to a sink, which receives and refuses it and does nothing else.
+any case: a tenant who sends just what was admitted of the flood, when it was admitted, for which Ceph and the fleet work
+on the same cores, while the rest of the flood goes to a sink, which receives and refuses it and does nothing else.
 """
 import json
 import math
