@@ -259,10 +259,12 @@ def add_figures(figures, runs):
         of_name = [result[name] for result in flood.sent if name in result]
         for result in of_name:
             for code, count in result["answers"].items():
-                answers[code or "admitted"] = answers.get(code or "admitted", 0) + count
+                answers[code or "answered"] = answers.get(code or "answered", 0) + count
+        texts = [f"{count} {code}" for code, count in sorted(answers.items())]
+        if refused := sum(result["failed_records"] for result in of_name):
+            texts.append(f"{refused} of their records refused")
         late = sum(result["late"] for result in of_name)
-        figures.add(f"the flood's {name}", ", ".join(f"{count} {code}" for code, count in sorted(answers.items())),
-                    f"{late} not sent in time" if late else "")
+        figures.add(f"the flood's {name}", ", ".join(texts), f"{late} not sent in time" if late else "")
     figures.add("the flood that was sent, of ten times the limits", f"{flood.share_sent():.0%}",
                 f"at least {FLOOD_SENT:.0%}, or the machine shows nothing")
     for run in runs:
