@@ -3,8 +3,7 @@
 The flood has a rate of its own, ten times what the limits admit, and not what the machine takes: what is measured is
 whether the fleet keeps one tenant from another, and not how it shares two cores with the program that floods it. The
 senders therefore run when nobody else wants to. What the flood costs is told apart from what would have to be borne in
-any case: a tenant who sends just what was admitted of the flood, when it was admitted, for which Ceph and the fleet work
-on the same cores, while the rest of the flood goes to a sink, which receives and refuses it and does nothing else.
+any case: a tenant who sends just what was admitted of the flood, when it was admitted, and nothing else.
 """
 import json
 import math
@@ -21,7 +20,6 @@ from cluster import wait_for
 from drill import FRONT_ENDS, PATIENCE
 from fleet_load import wait_known
 from harness import sigv4
-from harness.server import free_port
 from harness.wire import ApiError, Wire, blob, wait_active
 
 TIMES = 10
@@ -31,7 +29,6 @@ OTHERS_P99 = 1.2
 # Ceph on a shared disk stands still for so long now and then, in one run and not in the other.
 HICCUP_MS = 100
 FLOOD_PY = Path(__file__).resolve().parent / "flood.py"
-SINK_PY = FLOOD_PY.parent / "sink.py"
 
 GOOD = sigv4.Credentials("test", "test")
 POISON = sigv4.Credentials("AKIAPOISON", "poison")
@@ -138,16 +135,10 @@ def flood_of_tenant(streams):
     return loads
 
 
-def divided(loads, results, seconds):
-    """The flood as what was admitted of it, at the same moments, which goes to the fleet, and the rest, for a sink. The
-    moments matter: a tenant who floods gets the whole of each second's allowance at once."""
-    admitted, rest = [], []
-    for load, result in zip(loads, results):
-        taken = [result[each["name"]]["taken"] for each in load]
-        admitted.append([each | {"moments": moments} for each, moments in zip(load, taken)])
-        rest.append([each | {"per_second": max(each["per_second"] - len(moments) / seconds, 0.1)}
-                     for each, moments in zip(load, taken)])
-    return admitted, rest
+def admitted_of(loads, results):
+    """The flood as what was admitted of it, at the same moments. They matter: a tenant who floods gets the whole of each
+    second's allowance at once."""
+    return [[each | {"moments": result[each["name"]]["taken"]} for each in load] for load, result in zip(loads, results)]
 
 
 def cpu_seconds(cluster, prefix):
@@ -176,9 +167,9 @@ class Watch:
 class Tenant:
     """The load of one tenant, under way."""
 
-    def __init__(self, cluster, credentials, mixes, seconds, ports=None, gives_way=False):
+    def __init__(self, cluster, credentials, mixes, seconds, gives_way=False):
         self.plan = tempfile.NamedTemporaryFile("w", suffix=".json")
-        json.dump({"seconds": seconds, "ports": ports or [cluster.front_end_port(index) for index in range(FRONT_ENDS)],
+        json.dump({"seconds": seconds, "ports": [cluster.front_end_port(index) for index in range(FRONT_ENDS)],
                    "key": [credentials.access_key_id, credentials.secret], "mixes": mixes}, self.plan)
         self.plan.flush()
         priority = ["chrt", "--idle", "0"] if gives_way else []
@@ -207,17 +198,6 @@ def put_latencies(result):
     return result["PutRecord"]["latencies"] + result["PutRecords"]["latencies"]
 
 
-@pytest.fixture
-def sinks():
-    """The ports of as many sinks as there are front ends."""
-    ports = [free_port() for _ in range(FRONT_ENDS)]
-    processes = [subprocess.Popen([sys.executable, SINK_PY, str(port)]) for port in ports]
-    yield ports
-    for process in processes:
-        process.kill()
-        process.wait()
-
-
 def together(one, two):
     return {name: {"answers": dict(Counter(one[name]["answers"]) + Counter(two[name]["answers"])),
                    "latencies": one[name]["latencies"] + two[name]["latencies"],
@@ -226,11 +206,11 @@ def together(one, two):
 
 
 class Measured:
-    """What the tenant who keeps to its limits sees, while the other sends `loads`, each to the fleet (None) or to sinks."""
+    """What the tenant who keeps to its limits sees, while the other sends `loads`, one from each of its senders."""
 
     def __init__(self, cluster, mine, what, seconds, loads=()):
-        self.what, self.sent_for_s = what, seconds + 4
-        senders = [Tenant(cluster, POISON, load, self.sent_for_s, ports, gives_way=True) for load, ports in loads]
+        self.what = what
+        senders = [Tenant(cluster, POISON, load, seconds + 4, gives_way=True) for load in loads]
         Tenant(cluster, GOOD, normal_load(mine), 1).result()
         watch = Watch(cluster)
         self.seen = Tenant(cluster, GOOD, normal_load(mine), seconds).result()
@@ -279,21 +259,19 @@ def add_figures(figures, runs):
 
 
 @pytest.mark.drill("poison-tenant")
-def test_a_poison_tenant_throttles_nobody_else(cluster, two_tenants, sinks, figures, full_length):
+def test_a_poison_tenant_throttles_nobody_else(cluster, two_tenants, figures, full_length):
     seconds = 40 if full_length else 8  # of each run; the two that are compared have two each, so that the hour counts for less
     mine = Stream(cluster, GOOD, "keeps-to-its-limits", 4)
     others = [Stream(cluster, POISON, f"poison-{number}", 1) for number in range(2)]  # one in each cell
     try:
         Tenant(cluster, GOOD, normal_load(mine), 3).result()  # connections, caches, first segments
         loads = flood_of_tenant(others)
-        to_the_fleet = [(load, None) for load in loads]
         alone = Measured(cluster, mine, "nothing", seconds)
-        flood = Measured(cluster, mine, f"{TIMES} times its limits", seconds, to_the_fleet)
-        admitted, rest = divided(loads, flood.sent, flood.sent_for_s)
-        in_part = [(load, None) for load in admitted] + [(load, sinks) for load in rest]
-        borne_in_any_case = Measured(cluster, mine, "what was admitted of that, and the rest to a sink", seconds, in_part)
-        borne_in_any_case.and_again(Measured(cluster, mine, "the same", seconds, in_part))
-        flood.and_again(Measured(cluster, mine, "the same", seconds, to_the_fleet))
+        flood = Measured(cluster, mine, f"{TIMES} times its limits", seconds, loads)
+        admitted = admitted_of(loads, flood.sent)
+        borne_in_any_case = Measured(cluster, mine, "what was admitted of that", seconds, admitted)
+        borne_in_any_case.and_again(Measured(cluster, mine, "the same", seconds, admitted))
+        flood.and_again(Measured(cluster, mine, "the same", seconds, loads))
     finally:
         for stream in [mine, *others]:
             stream.close()
