@@ -15,6 +15,7 @@
 #include "env/core.h"
 #include "journal/fragment.h"
 #include "journal/journal.h"
+#include "model/pace.h"
 
 namespace weir::cell {
 
@@ -39,6 +40,7 @@ struct Throttle {
   struct Room {
     microseconds until{};
     std::uint64_t bytes = 0;
+    bool any_first = false;  // a first record of more bytes may be taken, too
     friend bool operator==(const Room&, const Room&) = default;
   };
   std::vector<Room> later;
@@ -47,6 +49,10 @@ struct Throttle {
 
 struct AppendRequest {
   journal::Fragment fragment;  // records of the request for one shard
+  // In which eighths of the last second the caller has kept something of the shard's back, because it would have been
+  // refused.
+  model::Demand::Slots kept_back = 0;
+  bool has_room = false;  // the lane has counted it already (Lane::reserve)
 };
 
 struct AppendReply {

@@ -11,14 +11,13 @@ constexpr Duration window_length = seconds(1);
 constexpr Duration shared_entry_length = milliseconds(1);
 constexpr std::uint32_t first_capacity = 4;
 
-// How long `cost` takes at `per_second`, rounded up; a day at most.
+}  // namespace
+
 Duration time_for(std::uint64_t cost, std::uint64_t per_second) noexcept {
   constexpr Duration longest = hours(24);
   const auto exact = (static_cast<unsigned __int128>(cost) * 1'000'000'000 + per_second - 1) / per_second;
   return exact > static_cast<unsigned __int128>(longest.count()) ? longest : Duration(static_cast<std::int64_t>(exact));
 }
-
-}  // namespace
 
 Admit RateWindow::try_admit(MonotonicTime now, const RateLimit& limit, std::uint64_t records, std::uint64_t bytes) {
   WEIR_ASSERT(limit.records > 0 && limit.bytes > 0);

@@ -26,6 +26,9 @@ struct RateLimit {
   std::uint64_t bytes = unlimited;
 };
 
+// How long `cost` takes at `per_second`, rounded up; a day at most.
+[[nodiscard]] Duration time_for(std::uint64_t cost, std::uint64_t per_second) noexcept;
+
 enum class Admit : std::uint8_t { yes, over_records, over_bytes };
 
 // What a window tells of the room it will have.

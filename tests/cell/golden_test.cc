@@ -38,6 +38,20 @@ TEST(Golden, CallsOfTheCellAreRead) {
       .header = header,
       .request = {
           .shard = shard, .from = RecordIndex{100}, .not_before = some_time, .records_max = 50, .bytes_max = 60}};
+  golden.check("append_call_kept_back",
+               encode_append_call(header, fragments, std::vector<model::Demand::Slots>{0x83}, {true}),
+               [](const std::string& bytes) {
+                 auto call = decode_append_call(as_bytes(bytes));
+                 if (!call) return text_of(call.error());
+                 AppendRequest& request = call->requests.front();
+                 journal::Fragment* const read[] = {&request.fragment};
+                 return encode_append_call(call->header, read, std::vector{request.kept_back}, {request.has_room});
+               });
+  const ReserveCall reserve{.header = header, .shard = shard, .record_bytes = {20, 300}, .kept_back = 0x83};
+  golden.check("reserve_call", encode(reserve), [](const std::string& bytes) {
+    const auto call = decode_reserve_call(as_bytes(bytes));
+    return call ? encode(*call) : text_of(call.error());
+  });
   golden.check("read_call", encode(read), [](const std::string& bytes) {
     const auto call = decode_read_call(as_bytes(bytes));
     return call ? encode(*call) : text_of(call.error());
@@ -53,6 +67,20 @@ TEST(Golden, CallsOfTheCellAreRead) {
     return call ? encode(*call) : text_of(call.error());
   });
   golden.check_all_seen();
+}
+
+void check_reserve_answer(test::GoldenFile& golden) {
+  const ReserveReply reserved{.refusal = Refusal::throttled,
+                              .accepted = 3,
+                              .reason = "over",
+                              .throttle = {.wait = milliseconds(20),
+                                           .bytes_left = 5,
+                                           .later = {{.until = milliseconds(30), .bytes = 7, .any_first = true}}}};
+  golden.check("reserve_answer", encode_reserve_answer(reserved), [](const std::string& bytes) {
+    const auto answer = decode_reserve_answer(bytes);
+    if (!answer) return text_of(answer.error());
+    return answer->has_value() ? encode_reserve_answer(**answer) : encode_refusal(answer->error());
+  });
 }
 
 TEST(Golden, AnswersOfTheCellAreRead) {
@@ -76,6 +104,7 @@ TEST(Golden, AnswersOfTheCellAreRead) {
        .arrival = {},
        .reason = "over the shard's rate"}};
   golden.check("append_answer", encode_append_answer(replies), of_append);
+  check_reserve_answer(golden);
   const journal::Fragment fragment = some_fragment();
   ReadReply read{.refusal = Refusal::none, .result = {}, .behind_ms = 5, .shard_ended = true, .reason = {}};
   read.result.slices.push_back({.buffer = nullptr, .fragment = fragment.view(), .skip = 0, .count = 2});

@@ -231,5 +231,86 @@ TEST(LaneLimits, NothingIsThrottledWhenRatesAreNotEnforced) {
   });
 }
 
+// Sends `per_second` requests of `records` small records each for ten seconds; what was admitted when.
+env::Task<std::vector<Admitted>> flood(env::Core& core, TestLane& lane, int per_second, std::uint32_t records) {
+  std::vector<Admitted> admitted;
+  for (int i = 0; i < 10 * per_second; ++i) {
+    const MonotonicTime at = core.now();
+    const AppendReply reply = co_await append(lane, make_fragment(first_shard, "x", records, 20));
+    if (reply.accepted != 0) admitted.push_back({at, reply.accepted, 0});
+    co_await core.sleep_until(at + milliseconds(1'000) / per_second);
+  }
+  co_return admitted;
+}
+
+TEST(LaneLimits, AShardThatIsFloodedIsGivenItsLimitInEvenParts) {
+  run_simulation(1, [](env::Core& core) -> env::Task<void> {
+    const auto lane = co_await open_lane(core, lane_options(1, true));
+    const MonotonicTime began = core.now();
+    const std::vector<Admitted> admitted = co_await flood(core, *lane, 100, 100);
+    std::vector<std::uint64_t> eighths(200);
+    std::uint64_t all = 0;
+    for (const Admitted& each : admitted) {
+      eighths.at(static_cast<std::size_t>((each.at - began) / milliseconds(125))) += each.records;
+      all += each.records;
+    }
+    EXPECT_GE(all, 9'500U);
+    EXPECT_LE(busiest_second(admitted).records, records_per_second);
+    EXPECT_EQ(eighths[0], 1'000U) << "nobody knows yet that it is a flood";
+    // A quarter of the limit, and what time makes while that is being taken.
+    for (std::size_t i = 8; i < eighths.size(); ++i) EXPECT_LE(eighths[i], 350U) << i;
+    co_await (*lane)->stop();
+  });
+}
+
+TEST(LaneLimits, ABurstOnceInASecondIsGivenTheWholeLimit) {
+  run_simulation(1, [](env::Core& core) -> env::Task<void> {
+    const auto lane = co_await open_lane(core, lane_options(1, true));
+    for (int second = 0; second < 10; ++second) {
+      const MonotonicTime at = core.now();
+      std::uint64_t accepted = 0;
+      for (int i = 0; i < 20; ++i)
+        accepted += (co_await append(*lane, make_fragment(first_shard, "x", 100, 20))).accepted;
+      EXPECT_EQ(accepted, records_per_second) << second;
+      co_await core.sleep_until(at + milliseconds(1'200));
+    }
+    co_await (*lane)->stop();
+  });
+}
+
+TEST(LaneLimits, WhatCallersKeptBackCountsAsAskedFor) {
+  run_simulation(1, [](env::Core& core) -> env::Task<void> {
+    const auto lane = co_await open_lane(core, lane_options(1, true));
+    EXPECT_EQ((co_await append(*lane, make_fragment(first_shard, "x", 1'000, 20))).accepted, 1'000U);
+    co_await core.sleep_for(milliseconds(1'001));
+    std::vector<AppendRequest> requests = one_request(make_fragment(first_shard, "x", 1'000, 20));
+    requests.front().kept_back = 0xff;
+    const auto replies = co_await (*lane)->append(core, std::move(requests));
+    EXPECT_EQ(replies.front().accepted, 250U);
+    EXPECT_GE(replies.front().throttle.wait, milliseconds(240));
+    EXPECT_TRUE(replies.front().throttle.later.back().any_first);
+    co_await (*lane)->stop();
+  });
+}
+
+TEST(LaneLimits, WhatWasReservedIsCountedThenAndNotAgain) {
+  run_simulation(1, [](env::Core& core) -> env::Task<void> {
+    const auto lane = co_await open_lane(core, lane_options(1, true));
+    EXPECT_EQ((*lane)->reserve({.shard = first_shard, .record_bytes = std::vector<std::uint32_t>(400, 20)}).accepted,
+              400U);
+    EXPECT_EQ((*lane)->reserve({.shard = first_shard, .record_bytes = {900'000, 900'000}}).accepted, 1U);
+    const ReserveReply none = (*lane)->reserve({.shard = first_shard, .record_bytes = {900'000}});
+    EXPECT_EQ(none.refusal, Refusal::throttled);
+    EXPECT_GT(none.throttle.wait, milliseconds(500));
+    EXPECT_EQ((*lane)->reserve({.shard = second_shard, .record_bytes = {900'000}}).accepted, 1U);
+
+    std::vector<AppendRequest> requests = one_request(make_fragment(first_shard, "x", 1, 900'000));
+    requests.front().has_room = true;
+    EXPECT_EQ((co_await (*lane)->append(core, std::move(requests))).front().accepted, 1U);
+    EXPECT_EQ((co_await append(*lane, make_fragment(first_shard, "x", 1'000, 20))).accepted, 599U);
+    co_await (*lane)->stop();
+  });
+}
+
 }  // namespace
 }  // namespace weir::cell

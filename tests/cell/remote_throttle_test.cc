@@ -96,6 +96,83 @@ TEST(RemoteCell, OfWhatMayFitInPartOnlyThatPartIsSent) {
   });
 }
 
+// A front end whose core has just kept something of first_shard back, and may ask again.
+env::Task<void> be_throttled(env::Core& core, FrontEnd& front_end) {
+  front_end.nodes.serve = [](env::Core&, Received request) -> env::Task<Response> {
+    co_return throttle(request, first_shard, {.wait = milliseconds(50)});
+  };
+  co_await front_end.cell->apply(map_of(1, {{0, owner("10.0.0.1", 5)}}));
+  static_cast<void>(co_await put(core, *front_end.cell, 0, 40));
+  static_cast<void>(co_await put(core, *front_end.cell, 0, 40));
+  co_await core.sleep_for(milliseconds(60));
+  front_end.nodes.received.clear();
+}
+
+env::Task<AppendReply> put_large(env::Core& core, FrontEnd& front_end) {
+  std::vector<AppendRequest> requests;
+  requests.push_back({.fragment = make_fragment(first_shard, "x", 10, 20'000)});
+  co_return (co_await front_end.cell->append(core, LaneId{0}, std::move(requests))).front();
+}
+
+TEST(RemoteCell, ALargeAppendToAThrottledShardAsksForRoomAndSendsOnlyWhatHasIt) {
+  FrontEnd front_end;
+  run(front_end, [&](env::Core& core) -> env::Task<void> {
+    co_await be_throttled(core, front_end);
+    std::uint32_t room = 3;
+    std::optional<ReserveCall> asked;
+    std::optional<AppendCall> sent;
+    front_end.nodes.serve = [&](env::Core&, Received request) -> env::Task<Response> {
+      if (request.path == reserve_path) {
+        asked = must(decode_reserve_call(as_bytes(request.body)));
+        co_return ok(
+            encode_reserve_answer({.refusal = room == 0 ? Refusal::throttled : Refusal::none, .accepted = room}));
+      }
+      sent = must(decode_append_call(as_bytes(request.body)));
+      co_return accept(request);
+    };
+    const AppendReply part = co_await put_large(core, front_end);
+    EXPECT_EQ(part.accepted, 3U);
+    EXPECT_EQ(asked->record_bytes, std::vector<std::uint32_t>(10, 20'000));
+    EXPECT_NE(asked->kept_back, 0) << "that it kept something back is told";
+    EXPECT_EQ(sent->requests.front().fragment.record_count(), 3U);
+    EXPECT_TRUE(sent->requests.front().has_room);
+    room = 0;
+    EXPECT_EQ((co_await put_large(core, front_end)).refusal, Refusal::throttled);
+    EXPECT_EQ(front_end.nodes.received.size(), 3U) << "nothing was sent";
+    EXPECT_EQ(front_end.metrics.reserves.value(), 2U);
+
+    // Small ones do not ask, nor do those of a shard of which nothing was kept back for a second.
+    EXPECT_EQ((co_await put(core, *front_end.cell, 0, 40)).refusal, Refusal::none);
+    EXPECT_FALSE(sent->requests.front().has_room);
+    co_await core.sleep_for(seconds(2));
+    EXPECT_EQ((co_await put_large(core, front_end)).accepted, 10U);
+    EXPECT_EQ(front_end.nodes.received.size(), 5U);
+  });
+}
+
+TEST(RemoteCell, ANodeThatDoesNotSayWhatHasRoomIsSentTheWhole) {
+  FrontEnd front_end;
+  run(front_end, [&](env::Core& core) -> env::Task<void> {
+    co_await be_throttled(core, front_end);
+    bool answers = true;
+    std::optional<AppendCall> sent;
+    front_end.nodes.serve = [&](env::Core& on, Received request) -> env::Task<Response> {
+      if (request.path == reserve_path) {
+        if (!answers) co_await on.sleep_for(seconds(60));
+        co_return net::HttpClientResponse{.status = 404, .headers = {}, .body = "no such method"};
+      }
+      sent = must(decode_append_call(as_bytes(request.body)));
+      co_return accept(request);
+    };
+    EXPECT_EQ((co_await put_large(core, front_end)).accepted, 10U) << "a node of the version before";
+    EXPECT_FALSE(sent->requests.front().has_room);
+    answers = false;
+    const MonotonicTime began = core.now();
+    EXPECT_EQ((co_await put_large(core, front_end)).accepted, 10U);
+    EXPECT_LE(core.now() - began, milliseconds(250));
+  });
+}
+
 TEST(RemoteCell, ThrottledReadsAndIteratorsAreNotSentAgainBeforeTheirTime) {
   FrontEnd front_end;
   front_end.nodes.serve = [](env::Core&, Received request) -> env::Task<Response> {

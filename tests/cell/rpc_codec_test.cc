@@ -102,6 +102,54 @@ void expect_same(const LaneRefusal& left, const LaneRefusal& right) {
   RC_ASSERT(left.map_version == right.map_version);
 }
 
+RC_GTEST_PROP(CellRpcCodec, ReserveCallsAndAnswersComeOutAsTheyWentIn, ()) {
+  const ReserveCall call{.header = any_header(),
+                         .shard = any_shard(),
+                         .record_bytes = *rc::gen::nonEmpty(rc::gen::arbitrary<std::vector<std::uint32_t>>()),
+                         .kept_back = *rc::gen::arbitrary<std::uint8_t>()};
+  const auto got = decode_reserve_call(as_bytes(encode(call)));
+  RC_ASSERT(got.has_value());
+  RC_ASSERT(got->header == call.header);
+  RC_ASSERT(got->shard == call.shard);
+  RC_ASSERT(got->record_bytes == call.record_bytes);
+  RC_ASSERT(got->kept_back == call.kept_back);
+  const ReserveReply reply{.refusal = Refusal::throttled,
+                           .accepted = *rc::gen::arbitrary<std::uint32_t>(),
+                           .reason = *any_text(),
+                           .throttle = {.wait = milliseconds(20),
+                                        .bytes_left = 5,
+                                        .later = {{.until = milliseconds(30), .bytes = 7, .any_first = true}}}};
+  const auto answer = decode_reserve_answer(encode_reserve_answer(reply));
+  RC_ASSERT(answer.has_value() && answer->has_value());
+  RC_ASSERT((*answer)->refusal == reply.refusal);
+  RC_ASSERT((*answer)->accepted == reply.accepted);
+  RC_ASSERT((*answer)->reason == reply.reason);
+  RC_ASSERT((*answer)->throttle == reply.throttle);
+}
+
+TEST(CellRpcCodec, RoomForNothingAndForMoreThanARequestBringsIsRefused) {
+  ReserveCall call{.header = {.lane = LaneId{1}}, .shard = first_shard, .record_bytes = {}};
+  EXPECT_FALSE(decode_reserve_call(as_bytes(encode(call))).has_value());
+  call.record_bytes.resize(500, 1);
+  EXPECT_TRUE(decode_reserve_call(as_bytes(encode(call))).has_value());
+  call.record_bytes.push_back(1);
+  EXPECT_FALSE(decode_reserve_call(as_bytes(encode(call))).has_value());
+}
+
+TEST(CellRpcCodec, WhatIsSaidOfEachFragmentComesOut) {
+  auto first = make_fragment(first_shard, "a");
+  auto second = make_fragment(second_shard, "b");
+  std::vector<journal::Fragment*> pointers{&first, &second};
+  const std::vector<model::Demand::Slots> kept_back{0, 0x81};
+  const auto call =
+      decode_append_call(as_bytes(encode_append_call({.lane = LaneId{1}}, pointers, kept_back, {true, false})));
+  ASSERT_TRUE(call.has_value());
+  EXPECT_EQ(call->requests[0].kept_back, 0);
+  EXPECT_EQ(call->requests[1].kept_back, 0x81);
+  EXPECT_TRUE(call->requests[0].has_room);
+  EXPECT_FALSE(call->requests[1].has_room);
+}
+
 RC_GTEST_PROP(CellRpcCodec, AppendCallsComeOutAsTheyWentIn, ()) {
   const CallHeader header = any_header();
   std::vector<journal::Fragment> fragments;
@@ -293,6 +341,8 @@ void decode_everything(const std::string& body) {
       static_cast<void>(records_of(request.fragment.view(), 0, request.fragment.record_count()));
     }
   }
+  static_cast<void>(decode_reserve_call(as_bytes(body)));
+  static_cast<void>(decode_reserve_answer(body));
   static_cast<void>(decode_read_call(as_bytes(body)));
   static_cast<void>(decode_locate_call(as_bytes(body)));
   static_cast<void>(decode_shard_call(as_bytes(body)));

@@ -18,6 +18,11 @@ void note(ShardThrottles& throttles, MonotonicTime now, Kind kind, ShardKey shar
   throttles.note(now, now, kind, shard, throttle);
 }
 
+std::optional<std::uint64_t> bytes_left(const ShardThrottles& throttles, MonotonicTime now) {
+  const auto left = throttles.left(now, Kind::append, first_shard);
+  return left ? std::optional(left->bytes) : std::nullopt;
+}
+
 // What a window tells stays true for as long as it says, but for what frees in the first throttle_wait_min.
 RC_GTEST_PROP(Throttle, NothingThatIsKeptBackWouldHaveBeenTaken, ()) {
   const model::RateLimit limit{.records = *rc::gen::inRange<std::uint64_t>(1, 50),
@@ -56,12 +61,52 @@ RC_GTEST_PROP(Throttle, NothingThatIsKeptBackLaterWouldHaveBeenTaken, ()) {
   };
   send(*any_load, [](std::uint64_t, bool) {});
   ShardThrottles throttles;
-  throttles.note(now, now, Kind::append, first_shard, append_throttle_of(window, now, limit));
+  throttles.note(now, now, Kind::append, first_shard, append_throttle_of(window, nullptr, now, limit));
   const MonotonicTime inexact_until = now + throttle_wait_min;
   send(*any_load, [&](std::uint64_t bytes, bool admitted) {
-    const auto left = throttles.bytes_left(now, Kind::append, first_shard);
-    if (admitted && now >= inexact_until) RC_ASSERT(!left || bytes <= *left);
+    const auto left = throttles.left(now, Kind::append, first_shard);
+    if (admitted && now >= inexact_until) RC_ASSERT(!left || bytes <= left->bytes);
   });
+}
+
+// ... and so does what it tells while it admits in even parts.
+RC_GTEST_PROP(Throttle, NothingThatIsKeptBackOfWhatIsPacedWouldHaveBeenTaken, ()) {
+  const model::RateLimit limit{.records = *rc::gen::inRange<std::uint64_t>(10, 2'000),
+                               .bytes = *rc::gen::inRange<std::uint64_t>(1'000, 1'000'000)};
+  model::RateWindow window;
+  model::Pace pace;
+  MonotonicTime now = start;
+  pace.asked_in_vain(now, 0xff);
+  ShardThrottles throttles;
+  std::optional<MonotonicTime> inexact_until;
+  for (const int pause_ms : *rc::gen::container<std::vector<int>>(rc::gen::inRange(0, 60))) {
+    now += milliseconds(pause_ms);
+    pace.asked_in_vain(now, 1);
+    const model::Pace::Part part = pace.part(now, limit);
+    const auto left = throttles.left(now, Kind::append, first_shard);
+    if (part.records != 0 && left && inexact_until && now >= *inexact_until) {
+      RC_ASSERT(left->any_first);
+      RC_ASSERT(left->bytes >= part.bytes);
+    }
+    if (part.records == 0) continue;
+    pace.admitted(now, limit, part.records, part.bytes / 2);
+    if (!pace.is_closed(now)) continue;
+    const Throttle told = append_throttle_of(window, &pace, now, limit);
+    RC_ASSERT(told.later.size() <= model::rooms_max);
+    throttles.note(now, now, Kind::append, first_shard, told);
+    inexact_until = now + throttle_wait_min;
+  }
+}
+
+TEST(ShardThrottles, RememberWhenSomethingWasKeptBack) {
+  ShardThrottles throttles;
+  note(throttles, start, Kind::append, first_shard, {.wait = milliseconds(20)});
+  EXPECT_EQ(throttles.kept_back_slots(start, Kind::append, first_shard), 0);
+  throttles.kept_back(start, Kind::append, first_shard);
+  throttles.kept_back(start, Kind::append, other_shard);
+  note(throttles, start + milliseconds(250), Kind::append, first_shard, {.wait = milliseconds(20)});
+  EXPECT_EQ(throttles.kept_back_slots(start + milliseconds(250), Kind::append, first_shard), 0b100);
+  EXPECT_EQ(throttles.kept_back_slots(start, Kind::append, other_shard), 0) << "of what was never throttled";
 }
 
 TEST(ShardThrottles, RememberWhatRoomThereWillBeLater) {
@@ -69,9 +114,7 @@ TEST(ShardThrottles, RememberWhatRoomThereWillBeLater) {
   throttles.note(
       start, start + milliseconds(5), Kind::append, first_shard,
       {.wait = milliseconds(20), .bytes_left = 100, .later = {{milliseconds(30), 200}, {milliseconds(70), 300}}});
-  const auto left_after = [&](int ms) {
-    return throttles.bytes_left(start + milliseconds(ms), Kind::append, first_shard);
-  };
+  const auto left_after = [&](int ms) { return bytes_left(throttles, start + milliseconds(ms)); };
   EXPECT_EQ(left_after(19), 100U);
   EXPECT_EQ(left_after(20), 200U);
   EXPECT_EQ(left_after(29), 200U);
@@ -86,9 +129,7 @@ TEST(ShardThrottles, AnAnswerThatWasLongUnderWayKeepsBackNothingThatHasBecomeFre
                  {.wait = milliseconds(120),
                   .bytes_left = 100,
                   .later = {{milliseconds(130), 200}, {milliseconds(200), 300}, {milliseconds(300), 400}}});
-  const auto left_after = [&](int ms) {
-    return throttles.bytes_left(start + milliseconds(ms), Kind::append, first_shard);
-  };
+  const auto left_after = [&](int ms) { return bytes_left(throttles, start + milliseconds(ms)); };
   EXPECT_EQ(left_after(159), 100U) << "for throttle_wait_min in any case";
   EXPECT_EQ(left_after(160), 300U);
   EXPECT_EQ(left_after(299), 400U);
@@ -100,8 +141,8 @@ TEST(ShardThrottles, RememberForAsLongAsTheyWereTold) {
   note(throttles, start, Kind::append, first_shard, {.wait = milliseconds(20), .bytes_left = 100});
   note(throttles, start, Kind::read, first_shard, {.wait = milliseconds(40)});
   note(throttles, start, Kind::locate, first_shard, {});
-  EXPECT_EQ(throttles.bytes_left(start + milliseconds(19), Kind::append, first_shard), 100U);
-  EXPECT_FALSE(throttles.bytes_left(start + milliseconds(20), Kind::append, first_shard).has_value());
+  EXPECT_EQ(bytes_left(throttles, start + milliseconds(19)), 100U);
+  EXPECT_FALSE(bytes_left(throttles, start + milliseconds(20)).has_value());
   EXPECT_TRUE(throttles.refuses(start + milliseconds(39), Kind::read, first_shard));
   EXPECT_FALSE(throttles.refuses(start + milliseconds(40), Kind::read, first_shard));
   EXPECT_FALSE(throttles.refuses(start, Kind::locate, first_shard)) << "it was not told how long";

@@ -3,7 +3,8 @@
 The flood has a rate of its own, ten times what the limits admit, and not what the machine takes: what is measured is
 whether the fleet keeps one tenant from another, and not how it shares two cores with the program that floods it. The
 senders therefore run when nobody else wants to. What the flood costs is told apart from what would have to be borne in
-any case: a tenant who sends just what was admitted of the flood, when it was admitted, and nothing else.
+any case: a tenant who sends just what was admitted of the flood, when it was admitted, and nothing else; what is refused
+of that is sent again, so that as much is taken.
 """
 import json
 import math
@@ -227,6 +228,12 @@ class Measured:
     def p99_of_puts_ms(self):
         return percentile(put_latencies(self.seen), 0.99)
 
+    def taken(self):
+        """Records of the other tenant that were taken: all, and large ones."""
+        of = {name: sum(records for result in self.sent if name in result for _, _, records in result[name]["taken"])
+              for name in ("records", "bytes", "single records")}
+        return sum(of.values()), of["bytes"]
+
     def share_sent(self):
         sent = sum(len(each["latencies"]) for result in self.sent for each in result.values())
         return sent / (sent + sum(each["late"] for result in self.sent for each in result.values()))
@@ -253,6 +260,8 @@ def add_figures(figures, runs):
         figures.add(f"{name}, p50 / p99", ", ".join(
             f"{percentile(run.seen[name]['latencies'], 0.5):.1f} / {percentile(run.seen[name]['latencies'], 0.99):.1f} ms"
             for run in runs))
+    figures.add("records taken of the other, and large ones of them", ", ".join(
+        "{} and {}".format(*run.taken()) for run in runs if run.sent))
     figures.add("cores of front ends and nodes", ", ".join("{:.2f} and {:.2f}".format(*run.cores) for run in runs))
     figures.add("errors", ", ".join(f"{errors_of(run.seen):.4%}" for run in runs), f"{OTHERS_ERRORS:.1%}")
     figures.add("  of which", {code: count for each in flood.seen.values() for code, count in each["answers"].items() if code})

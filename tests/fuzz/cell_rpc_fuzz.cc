@@ -40,6 +40,10 @@ void decode_calls(std::string_view body) {
     WEIR_ASSERT(!call->requests.empty());
     for (AppendRequest& request : call->requests) use(std::move(request.fragment));
   }
+  if (const auto call = decode_reserve_call(as_bytes(body))) {
+    const std::string again = encode(*call);
+    WEIR_ASSERT(decode_reserve_call(as_bytes(again))->record_bytes == call->record_bytes);
+  }
   if (const auto call = decode_read_call(as_bytes(body))) {
     const std::string again = encode(*call);
     WEIR_ASSERT(decode_read_call(as_bytes(again)).has_value());
@@ -56,6 +60,7 @@ void decode_calls(std::string_view body) {
 
 void decode_answers(std::string_view body) {
   static_cast<void>(decode_append_answer(body));
+  static_cast<void>(decode_reserve_answer(body));
   static_cast<void>(decode_locate_answer(body));
   static_cast<void>(decode_close_shard_answer(body));
   if (const auto answer = decode_reopen_shard_answer(body); answer.has_value() && !answer->has_value()) {

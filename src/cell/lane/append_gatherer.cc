@@ -118,12 +118,20 @@ std::vector<AppendGatherer::Call*> AppendGatherer::take_batch(Queue& queue) {
 // One request with all of `calls`, and what comes of it to each.
 env::Task<void> AppendGatherer::send(Queue& queue, std::vector<Call*> calls) {
   std::vector<journal::Fragment*> fragments;
+  std::vector<model::Demand::Slots> kept_back;
+  std::vector<bool> has_room;
   for (Call* const call : calls) {
-    for (AppendRequest& request : call->requests) fragments.push_back(&request.fragment);
+    for (AppendRequest& request : call->requests) {
+      fragments.push_back(&request.fragment);
+      kept_back.push_back(request.kept_back);
+      has_room.push_back(request.has_room);
+    }
   }
   metrics_.appends.add();
   metrics_.calls_per_append.observe(static_cast<double>(calls.size()));
-  const auto encode_call = [&fragments](const CallHeader& header) { return encode_append_call(header, fragments); };
+  const auto encode_call = [&](const CallHeader& header) {
+    return encode_append_call(header, fragments, kept_back, has_room);
+  };
   auto answer = co_await router_.call<std::vector<AppendReply>>(
       queue.lane, append_path, encode_call, decode_append_answer, false, core_.now() + settings_.timeout.get());
   if (answer.has_value() && answer->size() != fragments.size()) {

@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "base/ids.h"
 #include "base/result.h"
 #include "base/time.h"
@@ -20,6 +21,7 @@
 #include "cell/lane/pending_batches.h"
 #include "cell/lane/shard_table.h"
 #include "cell/metrics.h"
+#include "cell/remote/rpc.h"
 #include "directory/map/shard_map.h"
 #include "directory/shard_closer.h"
 #include "env/core.h"
@@ -65,6 +67,9 @@ class Lane {
   // As CellClient::append. `caller` is the core that calls and gets the answer. All fragments of one call share a
   // commit; together they take at most options.batch_bytes_max. Any core.
   [[nodiscard]] env::Task<std::vector<AppendReply>> append(env::Core& caller, std::vector<AppendRequest> requests);
+  // Counts against the shard's rate the records that an append is to bring, with `has_room`, and says how many of them
+  // have room. What does not come is lost to the shard's next second. On the lane's core.
+  [[nodiscard]] ReserveReply reserve(const ReserveCall& call);
   // As CellClient::read and locate.
   [[nodiscard]] env::Task<ReadReply> read(journal::ReadRequest request);
   [[nodiscard]] env::Task<LocateReply> locate(ShardKey key, StartFrom from, WallTime time);
@@ -93,8 +98,17 @@ class Lane {
   // lane_append.cc
   [[nodiscard]] bool admit(std::vector<AppendRequest>& requests, std::vector<AppendReply>& replies,
                            CommitWaiter& waiter);
-  [[nodiscard]] AppendReply admit_fragment(journal::Fragment& fragment, MonotonicTime now, WallTime wall_now);
-  [[nodiscard]] std::uint32_t admit_by_rate(ShardState& shard, const journal::Fragment& fragment, MonotonicTime now);
+  [[nodiscard]] AppendReply admit_fragment(AppendRequest& request, MonotonicTime now, WallTime wall_now);
+  struct Asked {
+    std::uint32_t records = 0;
+    std::uint64_t bytes = 0;
+    // Calls its argument with the bytes of each record, until that returns false.
+    absl::FunctionRef<void(absl::FunctionRef<bool(std::uint64_t)>)> each_record;
+  };
+  [[nodiscard]] std::uint32_t admit_at_its_pace(ShardState& shard, const Asked& asked, model::Demand::Slots kept_back,
+                                                MonotonicTime now);
+  [[nodiscard]] std::uint32_t admit_by_rate(ShardState& shard, const Asked& asked, const model::Pace::Part& part,
+                                            MonotonicTime now);
   [[nodiscard]] std::string_view refusal_of_writes(std::uint64_t stored_bytes) const noexcept;
   [[nodiscard]] env::Task<void> commit_loop();
   [[nodiscard]] env::Task<void> commit_next();

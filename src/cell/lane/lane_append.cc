@@ -53,9 +53,8 @@ bool Lane::admit(std::vector<AppendRequest>& requests, std::vector<AppendReply>&
   replies.reserve(requests.size());
   for (AppendRequest& request : requests) {
     const std::uint32_t asked = request.fragment.record_count();
-    const AppendReply& reply =
-        replies.emplace_back(lane_refuses.empty() ? admit_fragment(request.fragment, now, wall_now)
-                                                  : refuse(Refusal::unavailable, lane_refuses));
+    const AppendReply& reply = replies.emplace_back(lane_refuses.empty() ? admit_fragment(request, now, wall_now)
+                                                                         : refuse(Refusal::unavailable, lane_refuses));
     if (reply.refusal != Refusal::none) {
       metrics_.count_append_refusal(reply.refusal);
       continue;
@@ -87,7 +86,8 @@ std::string_view Lane::refusal_of_writes(std::uint64_t stored_bytes) const noexc
 }
 
 // Stamps what the shard takes of the fragment, and drops the rest of its records.
-AppendReply Lane::admit_fragment(journal::Fragment& fragment, MonotonicTime now, WallTime wall_now) {
+AppendReply Lane::admit_fragment(AppendRequest& request, MonotonicTime now, WallTime wall_now) {
+  journal::Fragment& fragment = request.fragment;
   ShardState* const shard = shards_.find(fragment.shard());
   if (shard == nullptr) {
     const Refusal refusal = refusal_of_unknown(fragment.shard());
@@ -101,8 +101,19 @@ AppendReply Lane::admit_fragment(journal::Fragment& fragment, MonotonicTime now,
     return refuse(Refusal::unavailable, "the epoch's record numbers are used up; a restart gives new ones");
   }
   AppendReply reply;
-  reply.accepted = options_.enforce_rates ? admit_by_rate(*shard, fragment, now) : fragment.record_count();
-  if (reply.accepted < fragment.record_count()) reply.throttle = append_throttle_of(shard->writes, now, write_limit_);
+  const auto each_record = [&fragment](absl::FunctionRef<bool(std::uint64_t)> take) {
+    fragment.view().for_each(
+        [&](const journal::RecordView& record) { return take(record.partition_key.size() + record.data.size()); });
+  };
+  reply.accepted = fragment.record_count();
+  if (options_.enforce_rates && !request.has_room) {
+    reply.accepted = admit_at_its_pace(
+        *shard, {.records = fragment.record_count(), .bytes = fragment.payload_bytes(), .each_record = each_record},
+        request.kept_back, now);
+  }
+  if (reply.accepted < fragment.record_count() || (shard->pace != nullptr && shard->pace->is_on(now))) {
+    reply.throttle = append_throttle_of(shard->writes, shard->pace.get(), now, write_limit_);
+  }
   if (reply.accepted == 0) {
     reply.refusal = Refusal::throttled;
     reply.reason = "over the shard's rate";
@@ -117,26 +128,72 @@ AppendReply Lane::admit_fragment(journal::Fragment& fragment, MonotonicTime now,
   return reply;
 }
 
-// How many records at the fragment's front fit into the shard's rate now; these are counted against it. A record that
-// is larger by itself than what the shard takes in a second is admitted alone, while nothing else counts.
-std::uint32_t Lane::admit_by_rate(ShardState& shard, const journal::Fragment& fragment, MonotonicTime now) {
-  const auto admits = [&](std::uint64_t records, std::uint64_t bytes) {
-    return shard.writes.try_admit(now, write_limit_, records, bytes) == model::Admit::yes;
+ReserveReply Lane::reserve(const ReserveCall& call) {
+  ShardState* const shard = shards_.find(call.shard);
+  const auto records = static_cast<std::uint32_t>(call.record_bytes.size());
+  // What else may be in the way of the append it is itself told.
+  if (shard == nullptr || !options_.enforce_rates) return {.accepted = records};
+  const MonotonicTime now = core_.now();
+  std::uint64_t bytes = 0;
+  for (const std::uint32_t record : call.record_bytes) bytes += record;
+  const auto each_record = [&call](absl::FunctionRef<bool(std::uint64_t)> take) {
+    static_cast<void>(std::ranges::all_of(call.record_bytes, take));
   };
-  const bool may_fit_whole = fragment.record_count() == 1 || (fragment.record_count() <= write_limit_.records &&
-                                                              fragment.payload_bytes() <= write_limit_.bytes);
-  if (may_fit_whole && admits(fragment.record_count(), fragment.payload_bytes())) return fragment.record_count();
+  ReserveReply reply;
+  reply.accepted =
+      admit_at_its_pace(*shard, {.records = records, .bytes = bytes, .each_record = each_record}, call.kept_back, now);
+  if (reply.accepted < records) {
+    metrics_.count_append_refusal(Refusal::throttled);
+    reply.throttle = append_throttle_of(shard->writes, shard->pace.get(), now, write_limit_);
+  }
+  if (reply.accepted == 0) {
+    reply.refusal = Refusal::throttled;
+    reply.reason = "over the shard's rate";
+  }
+  return reply;
+}
+
+// admit_by_rate(), in even parts while the shard is asked for more than its rate all the time.
+std::uint32_t Lane::admit_at_its_pace(ShardState& shard, const Asked& asked, model::Demand::Slots kept_back,
+                                      MonotonicTime now) {
+  const auto pace = [&shard]() -> model::Pace& {
+    if (shard.pace == nullptr) shard.pace = std::make_unique<model::Pace>();
+    return *shard.pace;
+  };
+  if (kept_back != 0) pace().asked_in_vain(now, kept_back);
+  const bool is_paced = shard.pace != nullptr && shard.pace->is_on(now);
+  const model::Pace::Part part = is_paced ? shard.pace->part(now, write_limit_)
+                                          : model::Pace::Part{.records = model::unlimited, .bytes = model::unlimited};
+  const std::uint32_t accepted = admit_by_rate(shard, asked, part, now);
+  if (accepted < asked.records) pace().refused(now);
+  return accepted;
+}
+
+// How many of the first records fit into the shard's rate now, and into `part`; these are counted against
+// both. A record that is larger by itself than what the shard takes in a second is admitted alone, while nothing else
+// counts.
+std::uint32_t Lane::admit_by_rate(ShardState& shard, const Asked& asked, const model::Pace::Part& part,
+                                  MonotonicTime now) {
+  if (part.records == 0) return 0;
+  const auto admits = [&](std::uint64_t records, std::uint64_t bytes) {
+    if (shard.writes.try_admit(now, write_limit_, records, bytes) != model::Admit::yes) return false;
+    if (shard.pace != nullptr) shard.pace->admitted(now, write_limit_, records, bytes);
+    return true;
+  };
+  const bool may_fit_whole = asked.records == 1 || (asked.records <= std::min(write_limit_.records, part.records) &&
+                                                    asked.bytes <= std::min(write_limit_.bytes, part.bytes));
+  if (may_fit_whole && admits(asked.records, asked.bytes)) return asked.records;
 
   if (shard.writes.has_room(now, write_limit_) != model::Admit::yes) return 0;
-  const std::uint64_t records_left = write_limit_.records - shard.writes.records_in_window();
+  const std::uint64_t records_left = std::min(part.records, write_limit_.records - shard.writes.records_in_window());
   const std::uint64_t bytes_left = write_limit_.bytes - shard.writes.bytes_in_window();
   std::uint32_t records = 0;
   std::uint64_t bytes = 0;
   std::uint64_t first_record_bytes = 0;
-  fragment.view().for_each([&](const journal::RecordView& record) {
-    const std::uint64_t record_bytes = record.partition_key.size() + record.data.size();
+  asked.each_record([&](std::uint64_t record_bytes) {
     if (records == 0) first_record_bytes = record_bytes;
     if (records == records_left || record_bytes > bytes_left - bytes) return false;
+    if (records != 0 && bytes + record_bytes > part.bytes) return false;
     ++records;
     bytes += record_bytes;
     return true;

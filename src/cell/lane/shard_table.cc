@@ -77,6 +77,7 @@ ShardState* ShardTable::find(ShardKey key) noexcept {
 void ShardTable::release_idle(MonotonicTime now) {
   for (auto& [key, state] : shards_) {
     static_cast<void>(state->writes.release_if_idle(now));
+    if (state->pace != nullptr && state->pace->is_idle(now)) state->pace.reset();
     static_cast<void>(state->reads.release_if_idle(now));
     static_cast<void>(state->iterators.release_if_idle(now));
   }

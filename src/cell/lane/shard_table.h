@@ -13,6 +13,7 @@
 #include "directory/map/shard_map.h"
 #include "directory/shard_closer.h"
 #include "journal/journal.h"
+#include "model/pace.h"
 #include "model/rate_window.h"
 
 namespace weir::cell {
@@ -25,7 +26,8 @@ struct ShardState {
   RecordIndex next;  // the lowest number that no record was given
   WallTime last_arrival = WallTime::min();
   model::RateWindow writes;
-  model::RateWindow reads;  // records: calls
+  std::unique_ptr<model::Pace> pace;  // of writes, when something was asked in vain lately
+  model::RateWindow reads;            // records: calls
   model::CallRate iterators;
   bool read_in_flight = false;  // while rates are enforced: the cost of a read is known only at its end
 

@@ -12,6 +12,21 @@ microseconds wait_until(MonotonicTime change, MonotonicTime now) {
   return std::clamp<microseconds>(std::chrono::ceil<microseconds>(change - now), throttle_wait_min, throttle_wait_max);
 }
 
+// Nothing until it opens; thereafter a part, and what was earned meanwhile. Of `limit` the bytes are limited.
+Throttle paced_throttle_of(const model::Pace& pace, MonotonicTime now, const model::RateLimit& limit) {
+  const MonotonicTime opens = pace.opens();
+  Throttle throttle{.wait = wait_until(opens, now), .bytes_left = 0, .later = {}};
+  const auto from_now = std::chrono::floor<microseconds>(opens - now);
+  throttle.later.push_back({.until = std::min<microseconds>(from_now, throttle_wait_max), .bytes = 0});
+  constexpr microseconds step = std::chrono::floor<microseconds>(model::Pace::part_length);
+  for (microseconds open_for = step; throttle.later.back().until < throttle_wait_max; open_for += step) {
+    throttle.later.push_back({.until = std::min<microseconds>(from_now + open_for, throttle_wait_max),
+                              .bytes = pace.part(opens + open_for, limit).bytes,
+                              .any_first = true});
+  }
+  return throttle;
+}
+
 }  // namespace
 
 Throttle throttle_of(model::RateWindow& window, MonotonicTime now, const model::RateLimit& limit) {
@@ -20,7 +35,9 @@ Throttle throttle_of(model::RateWindow& window, MonotonicTime now, const model::
           .bytes_left = has_room ? limit.bytes - window.bytes_in_window() : 0};
 }
 
-Throttle append_throttle_of(model::RateWindow& window, MonotonicTime now, const model::RateLimit& limit) {
+Throttle append_throttle_of(model::RateWindow& window, const model::Pace* pace, MonotonicTime now,
+                            const model::RateLimit& limit) {
+  if (pace != nullptr && pace->is_on(now) && pace->is_closed(now)) return paced_throttle_of(*pace, now, limit);
   Throttle throttle = throttle_of(window, now, limit);
   for (const model::Room& room : window.rooms(now, limit)) {
     const auto until = std::chrono::floor<microseconds>(room.until - now);
@@ -42,21 +59,32 @@ void ShardThrottles::note(MonotonicTime asked, MonotonicTime now, Kind kind, Sha
   }
   const std::pair<ShardKey, Kind> key(shard, kind);
   if (throttled_.size() >= throttles_max && !throttled_.contains(key)) return;
-  throttled_.insert_or_assign(key,
-                              Entry{.asked = asked,
-                                    .until = std::max<MonotonicTime>(asked + throttle.wait, now + throttle_wait_min),
-                                    .told = throttle});
+  Entry& entry = throttled_[key];
+  entry.asked = asked;
+  entry.until = std::max<MonotonicTime>(asked + throttle.wait, now + throttle_wait_min);
+  entry.told = throttle;
 }
 
-std::optional<std::uint64_t> ShardThrottles::bytes_left(MonotonicTime now, Kind kind, ShardKey shard) const {
+std::optional<ShardThrottles::Left> ShardThrottles::left(MonotonicTime now, Kind kind, ShardKey shard) const {
   if (throttled_.empty()) return std::nullopt;
   const auto found = throttled_.find(std::pair(shard, kind));
   if (found == throttled_.end() || found->second.is_over(now)) return std::nullopt;
   const Entry& entry = found->second;
-  if (now < entry.until) return entry.told.bytes_left;
+  if (now < entry.until) return Left{.bytes = entry.told.bytes_left};
   const auto room = std::ranges::find_if(entry.told.later,
                                          [&](const Throttle::Room& later) { return now < entry.asked + later.until; });
-  return room->bytes;
+  return Left{.bytes = room->bytes, .any_first = room->any_first};
+}
+
+void ShardThrottles::kept_back(MonotonicTime now, Kind kind, ShardKey shard) {
+  if (const auto found = throttled_.find(std::pair(shard, kind)); found != throttled_.end()) {
+    found->second.demand.mark(now);
+  }
+}
+
+model::Demand::Slots ShardThrottles::kept_back_slots(MonotonicTime now, Kind kind, ShardKey shard) const {
+  const auto found = throttled_.find(std::pair(shard, kind));
+  return found == throttled_.end() ? model::Demand::Slots{0} : found->second.demand.marked(now);
 }
 
 bool ShardThrottles::Entry::is_over(MonotonicTime now) const noexcept {

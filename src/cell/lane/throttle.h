@@ -12,6 +12,7 @@
 #include "base/ids.h"
 #include "base/time.h"
 #include "cell/cell_client.h"
+#include "model/pace.h"
 #include "model/rate_window.h"
 
 namespace weir::cell {
@@ -20,8 +21,9 @@ namespace weir::cell {
 // for one more record sooner: what frees meanwhile is not lost, but taken by the next request.
 inline constexpr milliseconds throttle_wait_min{10};
 [[nodiscard]] Throttle throttle_of(model::RateWindow& window, MonotonicTime now, const model::RateLimit& limit);
-// The same of a shard's appends, with what room they will have later.
-[[nodiscard]] Throttle append_throttle_of(model::RateWindow& window, MonotonicTime now, const model::RateLimit& limit);
+// The same of a shard's appends, with what room they will have later; `pace` when that is what refused. Null: none.
+[[nodiscard]] Throttle append_throttle_of(model::RateWindow& window, const model::Pace* pace, MonotonicTime now,
+                                          const model::RateLimit& limit);
 // Of one that counts calls.
 [[nodiscard]] Throttle throttle_of(model::CallRate& rate, MonotonicTime now);
 
@@ -35,12 +37,20 @@ class ShardThrottles {
   // keeps nothing back that the lane would take; but for throttle_wait_min. Nothing is remembered when the lane did not
   // say how long.
   void note(MonotonicTime asked, MonotonicTime now, Kind kind, ShardKey shard, const Throttle& throttle);
-  // Up to how many bytes a record may still be taken; empty when the shard is not known to be throttled.
-  [[nodiscard]] std::optional<std::uint64_t> bytes_left(MonotonicTime now, Kind kind, ShardKey shard) const;
+  // What may still be taken; empty when the shard is not known to be throttled.
+  struct Left {
+    std::uint64_t bytes = 0;
+    bool any_first = false;
+  };
+  [[nodiscard]] std::optional<Left> left(MonotonicTime now, Kind kind, ShardKey shard) const;
   // The same for what has no size.
   [[nodiscard]] bool refuses(MonotonicTime now, Kind kind, ShardKey shard) const {
-    return bytes_left(now, kind, shard).has_value();
+    return left(now, kind, shard).has_value();
   }
+  // Something of the shard's was kept back.
+  void kept_back(MonotonicTime now, Kind kind, ShardKey shard);
+  // When, during the last second.
+  [[nodiscard]] model::Demand::Slots kept_back_slots(MonotonicTime now, Kind kind, ShardKey shard) const;
   [[nodiscard]] std::size_t size() const noexcept { return throttled_.size(); }
 
  private:
@@ -48,6 +58,7 @@ class ShardThrottles {
     MonotonicTime asked;
     MonotonicTime until;
     Throttle told;
+    model::Demand demand;
 
     [[nodiscard]] bool is_over(MonotonicTime now) const noexcept;
   };

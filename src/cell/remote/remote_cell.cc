@@ -1,5 +1,6 @@
 #include "cell/remote/remote_cell.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "base/assert.h"
@@ -11,6 +12,9 @@ namespace weir::cell {
 namespace {
 
 constexpr std::string_view over_rate = "the shard's lane said a moment ago that it is over its rate";
+// What is smaller costs less to be sent in vain than to be asked for first.
+constexpr std::size_t reserve_bytes_min = 32 * kibibyte;
+constexpr milliseconds reserve_time_max{200};
 constexpr std::string_view too_many_reads = "too many reads of the cell are under way";
 
 template <class Reply>
@@ -21,17 +25,29 @@ Reply refused(Refusal refusal, std::string reason) {
   return reply;
 }
 
-// How many records at the fragment's front have no more than `bytes_left` bytes together.
-std::uint32_t records_within(const journal::Fragment& fragment, std::uint64_t bytes_left) {
+// How many records at the fragment's front may still be taken.
+std::uint32_t records_within(const journal::Fragment& fragment, ShardThrottles::Left left) {
   std::uint32_t records = 0;
+  std::uint64_t bytes_left = left.bytes;
   fragment.view().for_each([&](const journal::RecordView& record) {
     const std::uint64_t bytes = record.partition_key.size() + record.data.size();
-    if (bytes > bytes_left) return false;
-    bytes_left -= bytes;
+    if (bytes > bytes_left && !(records == 0 && left.any_first)) return false;
+    bytes_left -= std::min(bytes, bytes_left);
     ++records;
     return true;
   });
   return records;
+}
+
+ReserveCall reserve_call_of(const CallHeader& header, const AppendRequest& request) {
+  ReserveCall call{
+      .header = header, .shard = request.fragment.shard(), .record_bytes = {}, .kept_back = request.kept_back};
+  call.record_bytes.reserve(request.fragment.record_count());
+  request.fragment.view().for_each([&](const journal::RecordView& record) {
+    call.record_bytes.push_back(static_cast<std::uint32_t>(record.partition_key.size() + record.data.size()));
+    return true;
+  });
+  return call;
 }
 
 template <class Reply>
@@ -99,7 +115,13 @@ env::Task<std::vector<AppendReply>> RemoteCell::append(env::Core& caller, LaneId
   std::vector<ShardKey> shards;
   shards.reserve(requests.size());
   for (const AppendRequest& request : requests) shards.push_back(request.fragment.shard());
-  const std::vector<bool> early = throttle_early(own, requests);
+  std::vector<bool> refused_here(requests.size());
+  if (own.throttles.size() != 0) {
+    refused_here = throttle_early(own, requests);
+    co_await reserve_room(own, lane, requests, refused_here);
+    std::size_t position = 0;
+    std::erase_if(requests, [&](const AppendRequest&) { return refused_here[position++]; });
+  }
   const MonotonicTime asked = caller.now();
   std::vector<AppendReply> answers;
   if (!requests.empty()) answers = co_await own.appends.append(lane, std::move(requests));
@@ -108,7 +130,7 @@ env::Task<std::vector<AppendReply>> RemoteCell::append(env::Core& caller, LaneId
   replies.reserve(shards.size());
   auto answer = answers.begin();
   for (std::size_t i = 0; i < shards.size(); ++i) {
-    if (!early.empty() && early[i]) {
+    if (refused_here[i]) {
       replies.push_back(refused<AppendReply>(Refusal::throttled, std::string(over_rate)));
       continue;
     }
@@ -118,28 +140,52 @@ env::Task<std::vector<AppendReply>> RemoteCell::append(env::Core& caller, LaneId
   co_return replies;
 }
 
-// Takes those out of `requests` that their lane would refuse, and says which; empty: none. Of the others goes only what
-// may fit.
+// Says which of `requests` their lane would refuse. Of the others it leaves only what may fit.
 std::vector<bool> RemoteCell::throttle_early(PerCore& own, std::vector<AppendRequest>& requests) {
-  std::vector<bool> early;
-  if (own.throttles.size() == 0) return early;
+  constexpr auto kind = ShardThrottles::Kind::append;
+  std::vector<bool> refused(requests.size());
   const MonotonicTime now = own.core.now();
   for (std::size_t i = 0; i < requests.size(); ++i) {
     journal::Fragment& fragment = requests[i].fragment;
-    const auto left = own.throttles.bytes_left(now, ShardThrottles::Kind::append, fragment.shard());
-    if (!left || fragment.payload_bytes() <= *left) continue;
-    metrics_.throttled_early.add();
-    if (const std::uint32_t records = records_within(fragment, *left); records != 0) {
-      fragment.keep_first(records);
-      continue;
+    const ShardKey shard = fragment.shard();
+    const auto left = own.throttles.left(now, kind, shard);
+    const std::uint32_t records = left ? records_within(fragment, *left) : fragment.record_count();
+    refused[i] = records == 0;
+    if (records < fragment.record_count()) {
+      metrics_.throttled_early.add();
+      own.throttles.kept_back(now, kind, shard);
+      if (records != 0) fragment.keep_first(records);
     }
-    early.resize(requests.size());
-    early[i] = true;
+    requests[i].kept_back = own.throttles.kept_back_slots(now, kind, shard);
   }
-  if (early.empty()) return early;
-  std::size_t position = 0;
-  std::erase_if(requests, [&](const AppendRequest&) { return early[position++]; });
-  return early;
+  return refused;
+}
+
+// Asks the lane for room for those of `requests` that are too large to be sent in vain, takes out of them what has
+// none, and marks in `refused` those of which nothing has. A node that does not answer soon, or does not know the
+// question, is sent the whole.
+env::Task<void> RemoteCell::reserve_room(PerCore& own, LaneId lane, std::vector<AppendRequest>& requests,
+                                         std::vector<bool>& refused) {
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    AppendRequest& request = requests[i];
+    const bool is_throttled = request.kept_back != 0;
+    if (refused[i] || !is_throttled || request.fragment.bytes().size() < reserve_bytes_min) continue;
+    const MonotonicTime asked = own.core.now();
+    const auto encode_call = [&request](const CallHeader& header) { return encode(reserve_call_of(header, request)); };
+    metrics_.reserves.add();
+    const auto answer =
+        co_await own.router.call<ReserveReply>(lane, reserve_path, encode_call, decode_reserve_answer, false,
+                                               std::min<MonotonicTime>(asked + reserve_time_max, deadline(own.core)));
+    if (!answer.has_value()) continue;
+    constexpr auto kind = ShardThrottles::Kind::append;
+    own.throttles.note(asked, own.core.now(), kind, request.fragment.shard(), answer->throttle);
+    request.has_room = answer->accepted != 0;
+    refused[i] = !request.has_room;
+    if (answer->accepted >= request.fragment.record_count()) continue;
+    metrics_.throttled_early.add();
+    own.throttles.kept_back(own.core.now(), kind, request.fragment.shard());
+    if (request.has_room) request.fragment.keep_first(answer->accepted);
+  }
 }
 
 env::Task<ReadReply> RemoteCell::read(env::Core& caller, LaneId lane, journal::ReadRequest request) {

@@ -70,6 +70,8 @@ class RemoteCell final : public CellClient, public directory::MapListener, publi
   class ReadGuard;
 
   [[nodiscard]] std::vector<bool> throttle_early(PerCore& own, std::vector<AppendRequest>& requests);
+  [[nodiscard]] env::Task<void> reserve_room(PerCore& own, LaneId lane, std::vector<AppendRequest>& requests,
+                                             std::vector<bool>& refused);
   [[nodiscard]] PerCore& of(const env::Core& core) noexcept { return *cores_[core.index()]; }
   [[nodiscard]] MonotonicTime deadline(const env::Core& core) const noexcept {
     return core.now() + settings_.timeout.get();

@@ -44,6 +44,7 @@ RemoteCellSettings::RemoteCellSettings(SettingsRegistry& registry)
 
 RemoteCellMetrics::RemoteCellMetrics(MetricsRegistry& registry)
     : appends(registry.counter(requests_name, requests_help, {{"method", "append"}})),
+      reserves(registry.counter(requests_name, requests_help, {{"method", "reserve"}})),
       reads(registry.counter(requests_name, requests_help, {{"method", "read"}})),
       locates(registry.counter(requests_name, requests_help, {{"method", "locate"}})),
       closes(registry.counter(requests_name, requests_help, {{"method", "close_shard"}})),

@@ -27,6 +27,7 @@ struct RemoteCellMetrics {
   explicit RemoteCellMetrics(MetricsRegistry& registry);
 
   Counter& appends;
+  Counter& reserves;
   Counter& reads;
   Counter& locates;
   Counter& closes;

@@ -18,6 +18,7 @@ namespace weir::cell {
 
 // Where a method is served: POST to this path.
 inline constexpr std::string_view append_path = "/weir/1/append";
+inline constexpr std::string_view reserve_path = "/weir/1/reserve";
 inline constexpr std::string_view read_path = "/weir/1/read";
 inline constexpr std::string_view locate_path = "/weir/1/locate";
 inline constexpr std::string_view close_shard_path = "/weir/1/close_shard";
@@ -46,6 +47,20 @@ using Answer = std::expected<T, LaneRefusal>;
 struct AppendCall {
   CallHeader header;
   std::vector<AppendRequest> requests;  // of one commit
+};
+
+// Asks for room for an append that is to follow.
+struct ReserveCall {
+  CallHeader header;
+  ShardKey shard;
+  std::vector<std::uint32_t> record_bytes;  // of each record
+  model::Demand::Slots kept_back = 0;       // as AppendRequest's
+};
+struct ReserveReply {
+  Refusal refusal = Refusal::none;
+  std::uint32_t accepted = 0;  // records from the front that have room
+  std::string reason;
+  Throttle throttle;
 };
 
 struct ReadCall {

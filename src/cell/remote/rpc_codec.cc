@@ -6,7 +6,9 @@
 #include <optional>
 #include <utility>
 
+#include "cell/remote/bytes_field.h"
 #include "cell/remote/rpc.pb.h"
+#include "model/limits.h"
 #include "model/rate_window.h"
 
 namespace weir::cell {
@@ -101,92 +103,8 @@ Result<LaneRefusal> from_message(const rpc::LaneRefusal& message) {
   return refusal;
 }
 
-// --- Messages with many bytes in one field, without the copy that protobuf makes of such a field
-
 // Fragments that have less on average are copied together.
 constexpr std::size_t shared_bytes_min = 16 * kibibyte;
-
-constexpr unsigned length_delimited = 2;
-constexpr unsigned varint_bytes_max = 10;
-
-[[nodiscard]] constexpr char tag_of(int field) noexcept {
-  return static_cast<char>(static_cast<unsigned>(field) << 3 | length_delimited);
-}
-
-void append_varint(std::string& to, std::uint64_t value) {
-  for (; value >= 0x80; value >>= 7) to.push_back(static_cast<char>(value | 0x80));
-  to.push_back(static_cast<char>(value));
-}
-
-// Takes a number off the front; empty when there is none.
-std::optional<std::uint64_t> take_varint(BytesView& rest) noexcept {
-  std::uint64_t value = 0;
-  for (unsigned i = 0; i < varint_bytes_max && i < rest.size(); ++i) {
-    const auto byte = static_cast<std::uint64_t>(rest[i]);
-    value |= (byte & 0x7f) << (7 * i);
-    if (byte < 0x80) {
-      rest = rest.subspan(i + 1);
-      return value;
-    }
-  }
-  return std::nullopt;
-}
-
-// One field at the front of a message; of those that are not length-delimited only that they are there.
-struct WireField {
-  std::uint64_t number = 0;
-  std::optional<BytesView> bytes;
-};
-std::optional<WireField> take_field(BytesView& rest) noexcept {
-  const auto tag = take_varint(rest);
-  if (!tag || *tag >> 3 == 0 || *tag > 0xffff'ffff) return std::nullopt;
-  WireField field{.number = *tag >> 3, .bytes = std::nullopt};
-  std::uint64_t length = 0;
-  switch (*tag & 7) {
-    case 0: return take_varint(rest) ? std::optional(field) : std::nullopt;
-    case 1: length = 8; break;
-    case 5: length = 4; break;
-    case length_delimited:
-      if (const auto given = take_varint(rest)) {
-        length = *given;
-        break;
-      }
-      return std::nullopt;
-    default: return std::nullopt;
-  }
-  if (length > rest.size()) return std::nullopt;
-  if ((*tag & 7) == length_delimited) field.bytes = rest.first(length);
-  rest = rest.subspan(length);
-  return field;
-}
-
-// Takes a message apart into its field `number`, which is bytes and not copied, and the message without it.
-struct WithoutBytes {
-  std::string rest;
-  BytesView bytes;
-};
-Result<WithoutBytes> split_off(std::string_view message, int number) {
-  WithoutBytes parts;
-  BytesView left = as_bytes(message);
-  while (!left.empty()) {
-    const BytesView from_here = left;
-    const auto field = take_field(left);
-    if (!field) return fail(ErrorCode::corrupt, "not a message of the cell's RPC");
-    if (field->bytes && field->number == static_cast<std::uint64_t>(number)) {
-      parts.bytes = *field->bytes;
-    } else {
-      parts.rest.append(as_text(from_here.first(from_here.size() - left.size())));
-    }
-  }
-  return parts;
-}
-
-// Begins such a field behind a message: `bytes` bytes are to follow, for `room` of which room is made.
-void begin_bytes(std::string& message, int number, std::size_t bytes, std::size_t room) {
-  message.reserve(message.size() + 1 + varint_bytes_max + room);
-  message.push_back(tag_of(number));
-  append_varint(message, bytes);
-}
 
 // Decodes any answer: the refusal that all have in common, or what `rest` makes of the message.
 template <class T, class Message, class Rest>
@@ -243,6 +161,7 @@ void put_throttle(const Throttle& throttle, Message& message) {
     rpc::Room& later = *message.mutable_throttle()->add_later();
     later.set_until_us(static_cast<std::uint64_t>(room.until.count()));
     later.set_bytes(room.bytes);
+    later.set_any_first(room.any_first);
   }
 }
 
@@ -256,16 +175,23 @@ Throttle throttle_of(const Message& message) {
   Throttle throttle{.wait = throttle_time(told.wait_us()), .bytes_left = told.bytes_left(), .later = {}};
   for (const rpc::Room& room : told.later()) {
     if (throttle.later.size() == model::rooms_max) break;
-    throttle.later.push_back({.until = throttle_time(room.until_us()), .bytes = room.bytes()});
+    throttle.later.push_back(
+        {.until = throttle_time(room.until_us()), .bytes = room.bytes(), .any_first = room.any_first()});
   }
   return throttle;
 }
 
 }  // namespace
 
-std::string encode_append_call(const CallHeader& header, std::span<journal::Fragment* const> fragments) {
+std::string encode_append_call(const CallHeader& header, std::span<journal::Fragment* const> fragments,
+                               std::span<const model::Demand::Slots> kept_back, const std::vector<bool>& has_room) {
   rpc::AppendCall message;
   to_message(header, *message.mutable_header());
+  if (std::ranges::any_of(kept_back, [](model::Demand::Slots slots) { return slots != 0; })) {
+    message.mutable_kept_back()->Add(kept_back.begin(), kept_back.end());
+  }
+  if (std::ranges::find(has_room, true) != has_room.end())
+    message.mutable_has_room()->Add(has_room.begin(), has_room.end());
   std::string body = message.SerializeAsString();
   std::size_t bytes = 0;
   for (const journal::Fragment* fragment : fragments) bytes += fragment->bytes().size();
@@ -275,6 +201,15 @@ std::string encode_append_call(const CallHeader& header, std::span<journal::Frag
     body.append(as_text(fragment->bytes()));
   }
   return body;
+}
+
+std::string encode(const ReserveCall& call) {
+  rpc::ReserveCall message;
+  to_message(call.header, *message.mutable_header());
+  put_shard(call.shard, message);
+  message.mutable_record_bytes()->Add(call.record_bytes.begin(), call.record_bytes.end());
+  message.set_kept_back(call.kept_back);
+  return message.SerializeAsString();
 }
 
 std::string encode(const ReadCall& call) {
@@ -310,14 +245,30 @@ Result<AppendCall> decode_append_call(BytesView body) {
   WEIR_TRY(const WithoutBytes parts, split_off(as_text(body), rpc::AppendCall::kFragmentsFieldNumber));
   WEIR_TRY(const rpc::AppendCall message, parse<rpc::AppendCall>(parts.rest));
   AppendCall call{.header = from_message(message.header()), .requests = {}};
-  WEIR_CHECK(split_fragments(parts.bytes, [&call](BytesView rest) -> Result<std::size_t> {
+  WEIR_CHECK(split_fragments(parts.bytes, [&call, &message](BytesView rest) -> Result<std::size_t> {
     WEIR_TRY(journal::Fragment fragment, journal::Fragment::copy_of(rest));
     const std::size_t taken = fragment.bytes().size();
-    call.requests.push_back({.fragment = std::move(fragment)});
+    const auto position = static_cast<int>(call.requests.size());
+    const std::uint32_t kept_back = position < message.kept_back_size() ? message.kept_back(position) : 0;
+    call.requests.push_back({.fragment = std::move(fragment),
+                             .kept_back = static_cast<model::Demand::Slots>(kept_back & 0xff),
+                             .has_room = position < message.has_room_size() && message.has_room(position)});
     return taken;
   }));
   if (call.requests.empty()) return fail(ErrorCode::corrupt, "an append of nothing");
   return call;
+}
+
+Result<ReserveCall> decode_reserve_call(BytesView body) {
+  WEIR_TRY(const rpc::ReserveCall message, parse<rpc::ReserveCall>(as_text(body)));
+  if (message.record_bytes().empty()) return fail(ErrorCode::corrupt, "room for nothing");
+  if (message.record_bytes_size() > static_cast<int>(model::limits::put_records_entries_max)) {
+    return fail(ErrorCode::corrupt, "room for more records than one request brings");
+  }
+  return ReserveCall{.header = from_message(message.header()),
+                     .shard = shard_of(message),
+                     .record_bytes = {message.record_bytes().begin(), message.record_bytes().end()},
+                     .kept_back = static_cast<model::Demand::Slots>(message.kept_back() & 0xff)};
 }
 
 Result<ReadCall> decode_read_call(BytesView body) {
@@ -366,6 +317,15 @@ std::string encode_append_answer(const std::vector<AppendReply>& replies) {
     put_throttle(reply.throttle, message);
   }
   return answer.SerializeAsString();
+}
+
+std::string encode_reserve_answer(const ReserveReply& reply) {
+  rpc::ReserveAnswer message;
+  message.set_refusal(to_message(reply.refusal));
+  message.set_accepted(reply.accepted);
+  message.set_reason(reply.reason);
+  put_throttle(reply.throttle, message);
+  return message.SerializeAsString();
 }
 
 std::string ReadAnswerBody::whole() const {
@@ -438,6 +398,15 @@ Result<Answer<std::vector<AppendReply>>> decode_append_answer(std::string_view b
                          .throttle = throttle_of(reply)});
     }
     return Result<Answer<Replies>>(std::move(replies));
+  });
+}
+
+Result<Answer<ReserveReply>> decode_reserve_answer(std::string_view body) {
+  return decode_answer<ReserveReply, rpc::ReserveAnswer>(body, [](const rpc::ReserveAnswer& message) {
+    return Result<Answer<ReserveReply>>(ReserveReply{.refusal = from_message(message.refusal()),
+                                                     .accepted = message.accepted(),
+                                                     .reason = message.reason(),
+                                                     .throttle = throttle_of(message)});
   });
 }
 

@@ -18,12 +18,16 @@
 namespace weir::cell {
 
 // Stamps the fragments (Fragment::stamp) for the sake of the checksum; the lane stamps them again.
-[[nodiscard]] std::string encode_append_call(const CallHeader& header, std::span<journal::Fragment* const> fragments);
+[[nodiscard]] std::string encode_append_call(const CallHeader& header, std::span<journal::Fragment* const> fragments,
+                                             std::span<const model::Demand::Slots> kept_back = {},
+                                             const std::vector<bool>& has_room = {});
+[[nodiscard]] std::string encode(const ReserveCall& call);
 [[nodiscard]] std::string encode(const ReadCall& call);
 [[nodiscard]] std::string encode(const LocateCall& call);
 [[nodiscard]] std::string encode(const ShardCall& call);
 
-[[nodiscard]] Result<AppendCall> decode_append_call(BytesView body);  // at least one fragment
+[[nodiscard]] Result<AppendCall> decode_append_call(BytesView body);    // at least one fragment
+[[nodiscard]] Result<ReserveCall> decode_reserve_call(BytesView body);  // at least one record
 [[nodiscard]] Result<ReadCall> decode_read_call(BytesView body);
 [[nodiscard]] Result<LocateCall> decode_locate_call(BytesView body);
 [[nodiscard]] Result<ShardCall> decode_shard_call(BytesView body);
@@ -31,6 +35,7 @@ namespace weir::cell {
 // The refusal of a call of any kind.
 [[nodiscard]] std::string encode_refusal(const LaneRefusal& refusal);
 [[nodiscard]] std::string encode_append_answer(const std::vector<AppendReply>& replies);
+[[nodiscard]] std::string encode_reserve_answer(const ReserveReply& reply);
 // Of a fragment of which only some records were read only those are encoded. Many bytes are not copied: `rest` shares
 // them with the slices.
 struct ReadAnswerBody {
@@ -44,6 +49,7 @@ struct ReadAnswerBody {
 [[nodiscard]] std::string encode_reopen_shard_answer();
 
 [[nodiscard]] Result<Answer<std::vector<AppendReply>>> decode_append_answer(std::string_view body);
+[[nodiscard]] Result<Answer<ReserveReply>> decode_reserve_answer(std::string_view body);
 // The slices are whole fragments, and share the body.
 [[nodiscard]] Result<Answer<ReadReply>> decode_read_answer(std::string body);
 [[nodiscard]] Result<Answer<LocateReply>> decode_locate_answer(std::string_view body);

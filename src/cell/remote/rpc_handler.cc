@@ -43,6 +43,7 @@ CellRpcSettings::CellRpcSettings(SettingsRegistry& registry)
 
 CellRpcMetrics::CellRpcMetrics(MetricsRegistry& registry)
     : appends(registry.counter(requests_name, requests_help, {{"method", "append"}})),
+      reserves(registry.counter(requests_name, requests_help, {{"method", "reserve"}})),
       reads(registry.counter(requests_name, requests_help, {{"method", "read"}})),
       locates(registry.counter(requests_name, requests_help, {{"method", "locate"}})),
       closes(registry.counter(requests_name, requests_help, {{"method", "close_shard"}})),
@@ -55,8 +56,9 @@ CellRpcMetrics::CellRpcMetrics(MetricsRegistry& registry)
       bytes(registry.gauge("weir_cell_rpc_bytes", "Bytes of requests in work; at most cell.rpc_bytes_max.")) {}
 
 const CellRpcHandler::Method* CellRpcHandler::find_method(std::string_view path) noexcept {
-  static constexpr std::array<Method, 5> methods{{
+  static constexpr std::array<Method, 6> methods{{
       {append_path, &CellRpcHandler::append, [](CellRpcMetrics& metrics) -> Counter& { return metrics.appends; }},
+      {reserve_path, &CellRpcHandler::reserve, [](CellRpcMetrics& metrics) -> Counter& { return metrics.reserves; }},
       {read_path, &CellRpcHandler::read, [](CellRpcMetrics& metrics) -> Counter& { return metrics.reads; }},
       {locate_path, &CellRpcHandler::locate, [](CellRpcMetrics& metrics) -> Counter& { return metrics.locates; }},
       {close_shard_path, &CellRpcHandler::close_shard,
@@ -94,6 +96,19 @@ env::Task<net::HttpResponse> CellRpcHandler::append(BytesView body, net::MemoryR
   }
   const auto replies = co_await (*entered)->append(core_, std::move(call->requests));  // ends on core_
   co_return answer(encode_append_answer(replies));
+}
+
+env::Task<net::HttpResponse> CellRpcHandler::reserve(BytesView body, net::MemoryReservation& /*bytes*/) {
+  const auto call = decode_reserve_call(body);
+  if (!call.has_value()) co_return answer_malformed(call.error());
+  const auto entered = co_await cell_.enter_lane(call->header, {&call->shard, 1}, wait_deadline());
+  if (!entered.has_value()) {
+    co_await core_.enter();
+    co_return answer_refusal(entered.error());
+  }
+  const ReserveReply reply = (*entered)->reserve(*call);
+  co_await core_.enter();
+  co_return answer(encode_reserve_answer(reply));
 }
 
 env::Task<net::HttpResponse> CellRpcHandler::read(BytesView body, net::MemoryReservation& bytes) {

@@ -29,6 +29,7 @@ struct CellRpcMetrics {
   explicit CellRpcMetrics(MetricsRegistry& registry);
 
   Counter& appends;
+  Counter& reserves;
   Counter& reads;
   Counter& locates;
   Counter& closes;
@@ -76,6 +77,7 @@ class CellRpcHandler final : public net::HttpHandler {
   [[nodiscard]] static const Method* find_method(std::string_view path) noexcept;
 
   [[nodiscard]] env::Task<net::HttpResponse> append(BytesView body, net::MemoryReservation& bytes);
+  [[nodiscard]] env::Task<net::HttpResponse> reserve(BytesView body, net::MemoryReservation& bytes);
   [[nodiscard]] env::Task<net::HttpResponse> read(BytesView body, net::MemoryReservation& bytes);
   [[nodiscard]] env::Task<net::HttpResponse> locate(BytesView body, net::MemoryReservation& bytes);
   [[nodiscard]] env::Task<net::HttpResponse> close_shard(BytesView body, net::MemoryReservation& bytes);

@@ -25,13 +25,14 @@ struct Rule {
   std::array<std::string_view, 3> roles;  // empty ones are none
 };
 
-constexpr std::array<Rule, 10> rules{{
+constexpr std::array<Rule, 11> rules{{
     {directory::follow_path, {frontend, cell_role, directory_role}},
     {directory::command_path, {frontend}},
     {directory::rates_path, {frontend}},
     {directory::beat_path, {cell_role}},
     {directory::claim_path, {cell_role}},
     {cell::append_path, {frontend}},
+    {cell::reserve_path, {frontend}},
     {cell::read_path, {frontend}},
     {cell::locate_path, {frontend}},
     {cell::close_shard_path, {directory_role}},

@@ -1,0 +1,130 @@
+#include "model/pace.h"
+
+#include <gtest/gtest.h>
+#include <rapidcheck/gtest.h>
+
+#include <algorithm>
+#include <vector>
+
+namespace weir::model {
+namespace {
+
+constexpr MonotonicTime start{seconds(1000)};
+constexpr RateLimit shard_limit{.records = 1000, .bytes = 1 << 20};
+
+void make_steady(Pace& pace, MonotonicTime now) { pace.asked_in_vain(now, 0xff); }
+
+TEST(Demand, IsSteadyWhileSomethingIsAskedForInVainInHalfOfTheEighthsOfASecond) {
+  Demand demand;
+  MonotonicTime now = start;
+  for (int slot = 0; slot < Demand::steady_slots; ++slot) {
+    EXPECT_FALSE(demand.is_steady(now));
+    now += Demand::slot_length;
+    demand.mark(now);
+  }
+  EXPECT_TRUE(demand.is_steady(now));
+  EXPECT_TRUE(demand.is_steady(now + 4 * Demand::slot_length)) << "half of a second without does not end it";
+  EXPECT_FALSE(demand.is_steady(now + 5 * Demand::slot_length));
+  EXPECT_EQ(demand.marked(now + Demand::slot_count * Demand::slot_length), 0);
+  EXPECT_EQ(demand.marked(now + hours(1)), 0);
+}
+
+TEST(Demand, ABurstOnceInASecondIsNotSteady) {
+  Demand demand;
+  for (int i = 0; i < 10; ++i) {
+    demand.mark(start + seconds(i));
+    demand.mark(start + seconds(i) + milliseconds(200));
+    EXPECT_FALSE(demand.is_steady(start + seconds(i) + milliseconds(200)));
+  }
+}
+
+TEST(Pace, GivesAQuarterOfTheLimitAndNothingMoreUntilThatIsPaidFor) {
+  Pace pace;
+  make_steady(pace, start);
+  ASSERT_TRUE(pace.is_on(start));
+  EXPECT_EQ(pace.part(start, shard_limit).records, 250U);
+  EXPECT_EQ(pace.part(start, shard_limit).bytes, shard_limit.bytes / 4);
+  pace.admitted(start, shard_limit, 100, 1'000);
+  EXPECT_FALSE(pace.is_closed(start)) << "some of the part is left";
+  EXPECT_EQ(pace.part(start, shard_limit).records, 150U);
+  pace.admitted(start, shard_limit, 150, 1'000);
+  EXPECT_TRUE(pace.is_closed(start));
+  EXPECT_EQ(pace.part(start, shard_limit).records, 0U);
+  EXPECT_EQ(pace.opens(), start + milliseconds(250));
+  EXPECT_EQ(pace.part(start + milliseconds(249), shard_limit).records, 0U);
+  EXPECT_EQ(pace.part(start + milliseconds(250), shard_limit).records, 250U);
+}
+
+TEST(Pace, WhatIsNotAskedForIsKeptForASecond) {
+  Pace pace;
+  make_steady(pace, start);
+  EXPECT_EQ(pace.part(start + milliseconds(500), shard_limit).records, 750U);
+  EXPECT_EQ(pace.part(start + seconds(20), shard_limit).records, 1'000U);
+  pace.admitted(start + seconds(20), shard_limit, 1'000, 0);
+  EXPECT_EQ(pace.opens(), start + seconds(20) + milliseconds(250));
+}
+
+TEST(Pace, WhatTheWindowRefusesMeanwhileIsNotKept) {
+  Pace pace;
+  make_steady(pace, start);
+  make_steady(pace, start + milliseconds(500));
+  pace.refused(start + milliseconds(500));
+  EXPECT_EQ(pace.part(start + milliseconds(500), shard_limit).records, 250U);
+  pace.admitted(start + milliseconds(500), shard_limit, 250, 0);
+  pace.refused(start + milliseconds(600));
+  EXPECT_EQ(pace.opens(), start + milliseconds(750)) << "what is asked for while it is closed changes nothing";
+}
+
+TEST(Pace, WhatWasAdmittedBeforeItBeganIsNotToBePaidFor) {
+  Pace pace;
+  pace.refused(start);
+  pace.admitted(start, shard_limit, 1'000, 0);
+  make_steady(pace, start + milliseconds(10));
+  EXPECT_EQ(pace.part(start + milliseconds(10), shard_limit).records, 250U);
+}
+
+TEST(Pace, ALimitThatIsUnlimitedDoesNotCount) {
+  Pace pace;
+  make_steady(pace, start);
+  const RateLimit records_only{.records = 1'000};
+  pace.admitted(start, records_only, 1, std::uint64_t{1} << 40);
+  EXPECT_FALSE(pace.is_closed(start));
+  EXPECT_EQ(pace.part(start, records_only).bytes, unlimited);
+}
+
+// Whoever asks for three to twenty times the limit all the time is given the limit; and never more within a part's time
+// than the part, what time has made, and a record.
+RC_GTEST_PROP(Pace, TakesNothingFromWhoAsksAllTheTime, ()) {
+  const RateLimit limit{.records = *rc::gen::inRange<std::uint64_t>(100, 2'000), .bytes = 1 << 20};
+  const std::uint64_t each = *rc::gen::inRange<std::uint64_t>(1, 50'000);
+  const std::uint64_t per_second = std::min(limit.records, limit.bytes / each);
+  const auto pause_ms = *rc::gen::inRange<std::uint64_t>(1, 20);
+  const std::uint64_t asked = (per_second * *rc::gen::inRange<std::uint64_t>(3, 20) * pause_ms + 999) / 1'000;
+  Pace pace;
+  make_steady(pace, start);
+  std::vector<std::pair<MonotonicTime, std::uint64_t>> admitted;
+  std::uint64_t total = 0;
+  for (MonotonicTime now = start; now < start + seconds(20); now += milliseconds(pause_ms)) {
+    RC_ASSERT(pace.is_on(now));
+    const Pace::Part part = pace.part(now, limit);
+    const std::uint64_t records = std::min({asked, part.records, std::max<std::uint64_t>(part.bytes / each, 1)});
+    if (records != 0) {
+      pace.admitted(now, limit, records, records * each);
+      admitted.emplace_back(now, records);
+      total += records;
+    }
+    if (records < asked) pace.refused(now);
+  }
+  RC_ASSERT(total * 10 >= 9 * 20 * per_second);
+  for (std::size_t from = 0; from < admitted.size(); ++from) {
+    std::uint64_t sum = 0;
+    for (std::size_t i = from; i < admitted.size() && admitted[i].first < admitted[from].first + Pace::part_length;
+         ++i) {
+      sum += admitted[i].second;
+    }
+    RC_ASSERT(sum <= per_second / 2 + 3);
+  }
+}
+
+}  // namespace
+}  // namespace weir::model
