@@ -13,24 +13,6 @@ constexpr LaneId lane_a{0};
 constexpr LaneId lane_b{1};
 constexpr LaneId lane_of_other_cell{64};
 
-// Everything that one test needs lives as long as its simulation: machines that were killed are never cleaned up.
-void run_fleet(std::uint64_t seed, std::vector<LaneId> lanes,
-               std::initializer_list<std::pair<std::string_view, std::string_view>> values,
-               std::function<env::Task<void>(Fleet&)> test) {
-  env::Simulation simulation({.seed = seed, .cores = 2});
-  // Never freed, as are the machines' processes that may still refer to it.
-  Fleet* fleet = nullptr;
-  const auto outcome = simulation.run_to_outcome([&]() -> env::Task<int> {
-    fleet = new Fleet(simulation, seed, lanes, values);
-    co_await test(*fleet);
-    co_await fleet->cell().stop();
-    simulation.stop();
-    co_await fleet->home().sleep_for(hours(1));
-    co_return 0;
-  });
-  EXPECT_EQ(outcome, env::Outcome::crashed) << simulation.report();
-}
-
 struct Put {
   std::string text;
   Refusal refusal = Refusal::none;
@@ -335,7 +317,8 @@ TEST(CellRpc, WhatIsNoRequestIsRefusedWithoutHarm) {
     co_await node->machine.core(0).enter();
     CellRpcHandler& handler = *node->handlers[0];
     env::SeededRandom random(1, 1);
-    for (const std::string_view path : {append_path, read_path, locate_path, close_shard_path, reopen_shard_path}) {
+    for (const std::string_view path :
+         {append_path, reserve_path, read_path, locate_path, close_shard_path, reopen_shard_path}) {
       EXPECT_EQ((co_await post(handler, path, "\xff\xff")).status, 400);
       EXPECT_EQ((co_await post(handler, path, "", "GET")).status, 405);
       for (int i = 0; i < 2'000; ++i) {

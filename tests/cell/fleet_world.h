@@ -202,4 +202,22 @@ class Fleet {
   std::vector<NodeProcess*> nodes_;
 };
 
+// Everything that one test needs lives as long as its simulation: machines that were killed are never cleaned up.
+inline void run_fleet(std::uint64_t seed, std::vector<LaneId> lanes,
+                      std::initializer_list<std::pair<std::string_view, std::string_view>> values,
+                      std::function<env::Task<void>(Fleet&)> test) {
+  env::Simulation simulation({.seed = seed, .cores = 2});
+  // Never freed, as are the machines' processes that may still refer to it.
+  Fleet* fleet = nullptr;
+  const auto outcome = simulation.run_to_outcome([&]() -> env::Task<int> {
+    fleet = new Fleet(simulation, seed, lanes, values);
+    co_await test(*fleet);
+    co_await fleet->cell().stop();
+    simulation.stop();
+    co_await fleet->home().sleep_for(hours(1));
+    co_return 0;
+  });
+  EXPECT_EQ(outcome, env::Outcome::crashed) << simulation.report();
+}
+
 }  // namespace weir::cell

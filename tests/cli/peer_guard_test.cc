@@ -62,7 +62,8 @@ TEST(PeerRoles, EachMayUseWhatItsRoleNeedsAndNothingElse) {
   EXPECT_EQ(users(directory::rates_path), "frontend");
   EXPECT_EQ(users(directory::command_path), "frontend");
   for (const auto path : {directory::beat_path, directory::claim_path}) EXPECT_EQ(users(path), "cell");
-  for (const auto path : {cell::append_path, cell::read_path, cell::locate_path}) EXPECT_EQ(users(path), "frontend");
+  for (const auto path : {cell::append_path, cell::reserve_path, cell::read_path, cell::locate_path})
+    EXPECT_EQ(users(path), "frontend");
   for (const auto path : {cell::close_shard_path, cell::reopen_shard_path}) EXPECT_EQ(users(path), "directory");
   for (const auto path : {directory::define_cell_path, directory::drain_path, directory::move_lane_path,
                           directory::forget_path, directory::status_path}) {
