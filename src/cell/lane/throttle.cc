@@ -12,7 +12,7 @@ microseconds wait_until(MonotonicTime change, MonotonicTime now) {
   return std::clamp<microseconds>(std::chrono::ceil<microseconds>(change - now), throttle_wait_min, throttle_wait_max);
 }
 
-// Nothing until it opens; thereafter a part, and what was earned meanwhile. Of `limit` the bytes are limited.
+// Nothing until it opens; thereafter a part, and what time has made since.
 Throttle paced_throttle_of(const model::Pace& pace, MonotonicTime now, const model::RateLimit& limit) {
   const MonotonicTime opens = pace.opens();
   Throttle throttle{.wait = wait_until(opens, now), .bytes_left = 0, .later = {}};
