@@ -169,8 +169,8 @@ std::uint32_t Lane::admit_at_its_pace(ShardState& shard, const Asked& asked, mod
   return accepted;
 }
 
-// How many of the first records fit into the shard's rate now, and into `part`; these are counted against both. A record
-// that is larger by itself than what the shard takes in a second is admitted alone, while nothing else counts.
+// How many of the first records fit into the shard's rate now, and into `part`; these are counted against both. A
+// record that is larger by itself than what the shard takes in a second is admitted alone, while nothing else counts.
 std::uint32_t Lane::admit_by_rate(ShardState& shard, const Asked& asked, const model::Pace::Part& part,
                                   MonotonicTime now) {
   if (part.records == 0) return 0;
