@@ -137,8 +137,8 @@ def flood_of_tenant(streams):
 
 
 def admitted_of(loads, results):
-    """The flood as what was admitted of it, at the same moments. They matter: a tenant who floods gets the whole of each
-    second's allowance at once."""
+    """The flood as what was admitted of it, at the same moments. They matter: a tenant who floods gets what he gets in
+    bursts."""
     return [[each | {"moments": result[each["name"]]["taken"]} for each in load] for load, result in zip(loads, results)]
 
 

@@ -182,7 +182,6 @@ env::Task<void> RemoteCell::reserve_room(PerCore& own, LaneId lane, std::vector<
     request.has_room = answer->accepted != 0;
     refused[i] = !request.has_room;
     if (answer->accepted >= request.fragment.record_count()) continue;
-    metrics_.throttled_early.add();
     own.throttles.kept_back(own.core.now(), kind, request.fragment.shard());
     if (request.has_room) request.fragment.keep_first(answer->accepted);
   }

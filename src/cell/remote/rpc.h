@@ -49,7 +49,7 @@ struct AppendCall {
   std::vector<AppendRequest> requests;  // of one commit
 };
 
-// Asks for room for an append that is to follow.
+// Asks for room for an append that is to follow, and how much of it has some (Lane::reserve).
 struct ReserveCall {
   CallHeader header;
   ShardKey shard;
