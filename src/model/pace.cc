@@ -42,7 +42,7 @@ void Pace::asked_in_vain(MonotonicTime now, Demand::Slots slots) noexcept {
   demand_.mark(now, slots);
   if (was_on) return;
   records_paid_ = bytes_paid_ = now;
-  is_used_up_ = false;
+  is_spent_ = false;
 }
 
 void Pace::refused(MonotonicTime now) noexcept {
@@ -50,6 +50,7 @@ void Pace::refused(MonotonicTime now) noexcept {
   if (is_closed(now)) return;
   records_paid_ = std::max(records_paid_, now);
   bytes_paid_ = std::max(bytes_paid_, now);
+  is_spent_ = true;
 }
 
 Pace::Part Pace::part(MonotonicTime now, const RateLimit& limit) const noexcept {
@@ -62,7 +63,7 @@ MonotonicTime Pace::opens() const noexcept { return std::max(records_paid_, byte
 void Pace::admitted(MonotonicTime now, const RateLimit& limit, std::uint64_t records, std::uint64_t bytes) noexcept {
   records_paid_ = pay(now, records_paid_, limit.records, records);
   bytes_paid_ = pay(now, bytes_paid_, limit.bytes, bytes);
-  is_used_up_ = share(now, records_paid_, limit.records) == 0 || share(now, bytes_paid_, limit.bytes) == 0;
+  is_spent_ = share(now, records_paid_, limit.records) == 0 || share(now, bytes_paid_, limit.bytes) == 0;
 }
 
 }  // namespace weir::model

@@ -44,8 +44,10 @@ class Pace {
 
   // Something was asked for in vain in the slots that somebody else tells of.
   void asked_in_vain(MonotonicTime now, Demand::Slots slots) noexcept;
-  // Something was asked for and refused, now: because it is closed, or by the window. In the latter case nothing is
-  // kept of what time has made until now, or the window's bursts would come through.
+  // Something was asked for and refused, now, as a whole or in part: because it is closed, or has less left, or by the
+  // window. It is closed then until what it gave is paid for, or a flood of large requests would be given what time has
+  // made each time it asks. And nothing is kept of what time has made until now, or the window's bursts would come
+  // through.
   void refused(MonotonicTime now) noexcept;
   // Whether it paces. If not, nothing of what follows need be asked.
   [[nodiscard]] bool is_on(MonotonicTime now) const noexcept { return demand_.is_steady(now); }
@@ -59,8 +61,8 @@ class Pace {
     std::uint64_t bytes = 0;
   };
   [[nodiscard]] Part part(MonotonicTime now, const RateLimit& limit) const noexcept;
-  // Closed, until opens(), is what has given all it had.
-  [[nodiscard]] bool is_closed(MonotonicTime now) const noexcept { return is_used_up_ && now < opens(); }
+  // Closed, until opens(), is what has given all it had, or refused something.
+  [[nodiscard]] bool is_closed(MonotonicTime now) const noexcept { return is_spent_ && now < opens(); }
   [[nodiscard]] MonotonicTime opens() const noexcept;
   void admitted(MonotonicTime now, const RateLimit& limit, std::uint64_t records, std::uint64_t bytes) noexcept;
 
@@ -69,7 +71,7 @@ class Pace {
   // When what was admitted is paid for, at the limit's rate.
   MonotonicTime records_paid_{};
   MonotonicTime bytes_paid_{};
-  bool is_used_up_ = false;
+  bool is_spent_ = false;
 };
 
 }  // namespace weir::model
