@@ -210,7 +210,7 @@ class Measured:
     """What the tenant who keeps to its limits sees, while the other sends `loads`, one from each of its senders."""
 
     def __init__(self, cluster, mine, what, seconds, loads=()):
-        self.what = what
+        self.what, self.runs = what, 1
         senders = [Tenant(cluster, POISON, load, seconds + 4, gives_way=True) for load in loads]
         Tenant(cluster, GOOD, normal_load(mine), 1).result()
         watch = Watch(cluster)
@@ -222,8 +222,8 @@ class Measured:
         """The two as one."""
         self.seen = together(self.seen, other.seen)
         self.sent = [together(one, two) for one, two in zip(self.sent, other.sent)]
-        self.cores = [(one + two) / 2 for one, two in zip(self.cores, other.cores)]
-        return self
+        self.cores = [(one * self.runs + two) / (self.runs + 1) for one, two in zip(self.cores, other.cores)]
+        self.runs += 1
 
     def p99_of_puts_ms(self):
         return percentile(put_latencies(self.seen), 0.99)
@@ -269,7 +269,8 @@ def add_figures(figures, runs):
 
 @pytest.mark.drill("poison-tenant")
 def test_a_poison_tenant_throttles_nobody_else(cluster, two_tenants, figures, full_length):
-    seconds = 40 if full_length else 8  # of each run; the two that are compared have two each, so that the hour counts for less
+    # What is compared is run in turns, so that the hour counts for less: of 40 s the worst hundredth is fifty puts.
+    seconds, pairs = (40, 3) if full_length else (8, 2)
     mine = Stream(cluster, GOOD, "keeps-to-its-limits", 4)
     others = [Stream(cluster, POISON, f"poison-{number}", 1) for number in range(2)]  # one in each cell
     try:
@@ -279,8 +280,10 @@ def test_a_poison_tenant_throttles_nobody_else(cluster, two_tenants, figures, fu
         flood = Measured(cluster, mine, f"{TIMES} times its limits", seconds, loads)
         admitted = admitted_of(loads, flood.sent)
         borne_in_any_case = Measured(cluster, mine, "what was admitted of that", seconds, admitted)
-        borne_in_any_case.and_again(Measured(cluster, mine, "the same", seconds, admitted))
-        flood.and_again(Measured(cluster, mine, "the same", seconds, loads))
+        for pair in range(1, pairs):
+            again = [(flood, loads), (borne_in_any_case, admitted)]
+            for run, load in again if pair % 2 == 0 else reversed(again):
+                run.and_again(Measured(cluster, mine, "the same", seconds, load))
     finally:
         for stream in [mine, *others]:
             stream.close()
