@@ -85,6 +85,7 @@ test-fleet: install-test ## The drills: bad days of a whole fleet on this machin
 
 .PHONY: drill
 drill: build install-test ## One drill at its full length, with its figures: NAME=cold-start; without NAME: which there are
+	@scripts/build.sh bench weir-bench
 	@build/clients/python/bin/python -m pytest -q -s -p no:cacheprovider tests/fleet --drill $(or $(NAME),list)
 
 .PHONY: cluster

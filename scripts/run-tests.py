@@ -221,7 +221,10 @@ def pytest_suite(name, folder, needs_binary):
 
 def fleet_suite():
     started = time.time()
-    outcome = pytest_suite("fleet", "tests/fleet", needs_binary=True)
+    outcome = build("bench", ["weir-bench"])  # sends the load of some drills
+    if outcome.failed:
+        return outcome
+    outcome.add(pytest_suite("fleet", "tests/fleet", needs_binary=True))
     if outcome.failed:
         # What the drills measured until they failed, and the gravest of what the processes said meanwhile.
         for kind in ("txt", "words"):

@@ -1,4 +1,5 @@
-// weir-bench: load on one port, idle connections, or a probe of the disk or of RADOS. Prints one line of JSON.
+// weir-bench: load on one port, the load of a tenant, idle connections, or a probe of the disk or of RADOS. Prints one
+// line of JSON.
 #include <fmt/format.h>
 #include <CLI/CLI.hpp>
 
@@ -10,6 +11,8 @@
 #include "load/load.h"
 #include "load/rados_probe.h"
 #include "load/requests.h"
+#include "load/tenant_load.h"
+#include "load/tenant_plan.h"
 
 namespace {
 
@@ -116,6 +119,15 @@ void add_rados(CLI::App& app, Options& options) {
   });
 }
 
+void add_tenant(CLI::App& app, std::string& plan_file) {
+  CLI::App* command = app.add_subcommand("tenant", "The load of one tenant at fixed rates; see tenant_plan.h");
+  command->add_option("plan", plan_file, "File with the plan, in JSON")->required();
+  command->callback([&plan_file] {
+    const TenantPlan plan = read_tenant_plan(plan_file);
+    fmt::print("{}\n", tenant_json(plan, run_tenant(plan)));
+  });
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -126,6 +138,8 @@ int main(int argc, char** argv) {
   add_load(app, options, exit_code);
   add_others(app, options);
   add_rados(app, options);
+  std::string plan_file;
+  add_tenant(app, plan_file);
   CLI11_PARSE(app, argc, argv);
   return exit_code;
 }
