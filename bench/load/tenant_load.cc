@@ -254,7 +254,7 @@ class Driver {
     if (again != 0) {
       connection.moment = {.due_s = now + again_s, .body = connection.moment.body, .records = again};
       plan_next(connection);
-    } else if (connection.advance(now)) {
+    } else if (connection.advance(std::min(now, plan_.seconds))) {  // what is due later is not late
       plan_next(connection);
     }
   }

@@ -6,11 +6,8 @@ senders therefore run when nobody else wants to. What the flood costs is told ap
 any case: a tenant who sends just what was admitted of the flood, when it was admitted, and nothing else; what is refused
 of that is sent again, so that as much is taken.
 """
-import json
 import math
 import os
-import subprocess
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -21,6 +18,7 @@ from drill import FRONT_ENDS, PATIENCE
 from fleet_load import wait_known
 from harness import sigv4
 from harness.wire import ApiError, Wire, blob, wait_active
+from sender import Sender, mix
 
 TIMES = 10
 FLOOD_SENT = 0.2  # what a busy machine may send of the flood and still show something
@@ -28,8 +26,6 @@ OTHERS_ERRORS = 0.001
 OTHERS_P99 = 1.2
 # Ceph on a shared disk stands still for so long now and then, in one run and not in the other.
 HICCUP_MS = 100
-# Sends a tenant's load; its tenant_plan.h says what it is given.
-SENDER = Path(__file__).resolve().parents[2] / "build" / "bench" / "weir-bench"
 
 GOOD = sigv4.Credentials("test", "test")
 POISON = sigv4.Credentials("AKIAPOISON", "poison")
@@ -96,11 +92,6 @@ def put_many(stream, shard, records, data_bytes):
     return {"StreamName": stream.name, "Records": [one] * records}
 
 
-def mix(operation, bodies, per_second, connections, name=None):
-    return {"name": name or operation, "operation": operation, "bodies": bodies, "per_second": per_second,
-            "connections": connections}
-
-
 def normal_load(stream):
     """Of the tenant who keeps to its limits: a few hundred records a second, and readers."""
     every = range(len(stream.shards))
@@ -165,22 +156,11 @@ class Watch:
         return [(later - earlier) / took for earlier, later in zip(self.before, after)]
 
 
-class Tenant:
-    """The load of one tenant, under way."""
+class Tenant(Sender):
+    """The load of one tenant on all front ends, under way."""
 
     def __init__(self, cluster, credentials, mixes, seconds, gives_way=False):
-        self.plan = tempfile.NamedTemporaryFile("w", suffix=".json")
-        json.dump({"seconds": seconds, "ports": [cluster.front_end_port(index) for index in range(FRONT_ENDS)],
-                   "key": [credentials.access_key_id, credentials.secret], "mixes": mixes}, self.plan)
-        self.plan.flush()
-        priority = ["chrt", "--idle", "0"] if gives_way else []
-        self.process = subprocess.Popen([*priority, SENDER, "tenant", self.plan.name], stdout=subprocess.PIPE, text=True)
-
-    def result(self):
-        out, _ = self.process.communicate(timeout=180)
-        self.plan.close()
-        assert self.process.returncode == 0
-        return json.loads(out)
+        super().__init__([cluster.front_end_port(index) for index in range(FRONT_ENDS)], credentials, mixes, seconds, gives_way)
 
 
 def percentile(latencies, share):
