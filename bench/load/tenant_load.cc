@@ -236,6 +236,7 @@ class Driver {
   void broke(Connection& connection, const std::string& code) {
     close(connection.socket);  // leaves the poll, too
     connection.socket = -1;
+    connection.answer.clear();
     if (connection.is_waiting) done(connection, code);
   }
 
