@@ -48,10 +48,13 @@ void RateWindow::charge(MonotonicTime now, const RateLimit& limit, std::uint64_t
   WEIR_ASSERT(limit.records > 0 && limit.bytes > 0);
   expire(now);
   push(now, records, bytes);
+  paid_ = std::max<MonotonicTime>(paid_, now - window_length) +
+          std::max(time_for(records, limit.records), time_for(bytes, limit.bytes));
   if (now < blocked_until_) {
     block(blocked_until_, limit, records, bytes);
   } else if (records_ > limit.records || bytes_ > limit.bytes) {
     block(entry(0).last, limit, records_, bytes_);
+    blocked_until_ = std::max(blocked_until_, paid_);
   }
 }
 
