@@ -52,8 +52,8 @@ class RateWindow {
 
   // For work whose cost is known only afterwards (reads): has_room() before, charge() after. charge() may take the
   // window over its limit by the one request; the window is then blocked until the average since its oldest request
-  // is back at the limit (10 MiB read at 2 MiB/s: 5 s), and the average of all the time, too, but for one second's
-  // allowance: what no longer counts was not paid for when it lay close together.
+  // is back at the limit (10 MiB read at 2 MiB/s: 5 s). Of what is older, it is blocked for what was never paid for:
+  // over all time no more is charged than the limit, two seconds' allowance, and the largest request.
   [[nodiscard]] Admit has_room(MonotonicTime now, const RateLimit& limit);
   void charge(MonotonicTime now, const RateLimit& limit, std::uint64_t records, std::uint64_t bytes);
 
