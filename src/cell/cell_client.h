@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -90,6 +91,15 @@ class CellClient {
   CellClient& operator=(const CellClient&) = delete;
   virtual ~CellClient() = default;
 
+  // How many records at the front, of these sizes (data and partition key), the shard's lane may take now, as far as
+  // is known here without asking; append() would refuse the others as throttled, so they need not be encoded for it.
+  // They count as asked for. On the caller's core, at once.
+  [[nodiscard]] virtual std::size_t may_take(env::Core& caller, ShardKey shard,
+                                             std::span<const std::uint64_t> record_bytes) {
+    static_cast<void>(caller);
+    static_cast<void>(shard);
+    return record_bytes.size();
+  }
   // Appends to one lane; one reply per request, in order. Each fragment is accepted or refused on its own; of a
   // fragment that does not fit into the shard's rate as a whole, the records at its front that fit are accepted (the
   // API throttles record by record). What is accepted is acknowledged only when durable.

@@ -62,6 +62,8 @@ class Core {
 
   // Resumes node.resume on this core, after what was posted before it. The node must live until then. Any thread.
   virtual void post(PostNode& node) noexcept = 0;
+  // The same, but after all that is ready now: what was posted, and what has come in on sockets. On this core only.
+  virtual void post_last(PostNode& node) noexcept { post(node); }
 
   // Arms `timer` for `deadline`; a timer already armed moves. Timers fire in order of deadline, then of arming.
   virtual void arm(Timer& timer, MonotonicTime deadline) = 0;
@@ -89,7 +91,7 @@ class Core {
     return Awaiter{*this, {}};
   }
 
-  // co_await core.yield(): lets everything that is ready run first. On this core only.
+  // co_await core.yield(): lets everything that is ready run first, as post_last. On this core only.
   [[nodiscard]] auto yield() noexcept {
     struct Awaiter {
       Core& core;
@@ -97,7 +99,7 @@ class Core {
       [[nodiscard]] bool await_ready() const noexcept { return false; }
       void await_suspend(std::coroutine_handle<> awaiting) noexcept {
         node.resume = awaiting;
-        core.post(node);
+        core.post_last(node);
       }
       void await_resume() const noexcept {}
     };

@@ -58,8 +58,12 @@ env::Task<kinesis::Answer> FrontEnd::answer(net::HttpRequest& request, const kin
     services_.metrics.unknown_operations.add();
     co_return std::move(*decision.answer);
   }
-  if (LargeWork::is_large(request.body.size())) co_await large_work_.turn();
-  auto identity = authenticator_.authenticate(request, core_.wall_now());
+  std::expected<Identity, kinesis::ApiError> identity;
+  if (LargeWork::is_large(request.body.size())) {
+    identity = co_await authenticator_.authenticate_in_pieces(request, core_.wall_now(), large_work_);
+  } else {
+    identity = authenticator_.authenticate(request, core_.wall_now());
+  }
   if (!identity) {
     services_.metrics.authentication_failures.add();
     if (identity.error().code == kinesis::ApiErrorCode::unrecognized_client) services_.metrics.unknown_keys.add();

@@ -55,6 +55,41 @@ TEST(RemoteCell, WhatALaneThrottlesIsNotSentAgainBeforeItsTime) {
   });
 }
 
+// A front end whose core has just kept something of first_shard back, and may ask again.
+env::Task<void> be_throttled(env::Core& core, FrontEnd& front_end) {
+  front_end.nodes.serve = [](env::Core&, Received request) -> env::Task<Response> {
+    co_return throttle(request, first_shard, {.wait = milliseconds(50)});
+  };
+  co_await front_end.cell->apply(map_of(1, {{0, owner("10.0.0.1", 5)}}));
+  static_cast<void>(co_await put(core, *front_end.cell, 0, 40));
+  static_cast<void>(co_await put(core, *front_end.cell, 0, 40));
+  co_await core.sleep_for(milliseconds(60));
+  front_end.nodes.received.clear();
+}
+
+TEST(RemoteCell, WhatMayBeTakenIsKnownWithoutAskingAndCountsAsAskedFor) {
+  FrontEnd front_end;
+  run(front_end, [&](env::Core& core) -> env::Task<void> {
+    const std::vector<std::uint64_t> one{40};
+    co_await be_throttled(core, front_end);
+    EXPECT_EQ(front_end.cell->may_take(core, first_shard, one), 1U) << "the lane named no later room";
+    static_cast<void>(co_await put(core, *front_end.cell, 0, 40));
+    co_await core.sleep_for(milliseconds(2'000));
+    static_cast<void>(co_await put(core, *front_end.cell, 0, 40));  // refused by the lane: known again
+    const std::uint64_t early = front_end.metrics.throttled_early.value();
+    EXPECT_EQ(front_end.cell->may_take(core, first_shard, one), 0U);
+    EXPECT_EQ(front_end.metrics.throttled_early.value(), early + 1);
+    const ShardKey other_shard{first_shard.stream, ShardIndex{first_shard.shard.value + 1}};
+    EXPECT_EQ(front_end.cell->may_take(core, other_shard, one), 1U);
+
+    co_await core.sleep_for(milliseconds(60));
+    front_end.nodes.received.clear();
+    static_cast<void>(co_await put(core, *front_end.cell, 0, 40));
+    const auto sent = must(decode_append_call(as_bytes(front_end.nodes.received.back().body)));
+    EXPECT_NE(sent.requests.front().kept_back, 0) << "the lane hears of what was not encoded for it";
+  });
+}
+
 TEST(RemoteCell, OfWhatMayFitInPartOnlyThatPartIsSent) {
   FrontEnd front_end;
   front_end.nodes.serve = [](env::Core&, Received request) -> env::Task<Response> {
@@ -83,6 +118,8 @@ TEST(RemoteCell, OfWhatMayFitInPartOnlyThatPartIsSent) {
     front_end.nodes.serve = [](env::Core&, Received request) -> env::Task<Response> {
       co_return throttle(request, ShardKey{}, {});  // takes all that comes
     };
+    const std::vector<std::uint64_t> sizes(10, 40);
+    EXPECT_EQ(front_end.cell->may_take(core, first_shard, sizes), 2U) << "100 bytes of records of 40";
     const AppendReply part = co_await put_records(10);
     EXPECT_EQ(part.refusal, Refusal::none);
     EXPECT_EQ(part.accepted, 2U) << "100 bytes of records of 40";
@@ -91,21 +128,10 @@ TEST(RemoteCell, OfWhatMayFitInPartOnlyThatPartIsSent) {
     EXPECT_EQ((co_await put_records(10)).accepted, 5U);
     EXPECT_EQ((co_await put_records(3)).accepted, 3U);
     co_await core.sleep_for(milliseconds(90));
+    EXPECT_EQ(front_end.cell->may_take(core, first_shard, sizes), 10U);
     EXPECT_EQ((co_await put_records(10)).accepted, 10U);
-    EXPECT_EQ(front_end.metrics.throttled_early.value(), 3U);
+    EXPECT_EQ(front_end.metrics.throttled_early.value(), 4U);
   });
-}
-
-// A front end whose core has just kept something of first_shard back, and may ask again.
-env::Task<void> be_throttled(env::Core& core, FrontEnd& front_end) {
-  front_end.nodes.serve = [](env::Core&, Received request) -> env::Task<Response> {
-    co_return throttle(request, first_shard, {.wait = milliseconds(50)});
-  };
-  co_await front_end.cell->apply(map_of(1, {{0, owner("10.0.0.1", 5)}}));
-  static_cast<void>(co_await put(core, *front_end.cell, 0, 40));
-  static_cast<void>(co_await put(core, *front_end.cell, 0, 40));
-  co_await core.sleep_for(milliseconds(60));
-  front_end.nodes.received.clear();
 }
 
 env::Task<AppendReply> put_large(env::Core& core, FrontEnd& front_end) {

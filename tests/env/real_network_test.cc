@@ -106,6 +106,118 @@ Task<int> echo_much(Runtime& runtime) {
 
 TEST(RealNetwork, EchoGivesBackEveryByteInOrder) { EXPECT_EQ(run(1, echo_much), 0); }
 
+Task<int> yields_beside_a_socket(Runtime& runtime) {
+  Core& core = runtime.core(0);
+  Pair pair = co_await connect_pair(core, core);
+  bool has_read = false;
+  const auto read = [&]() -> Task<void> {
+    EXPECT_EQ(co_await read_text(*pair.server, 5, no_deadline), "ready");
+    has_read = true;
+  };
+  TaskGroup group(core);
+  group.spawn(read());
+  co_await core.yield();
+  EXPECT_TRUE(co_await write_text(*pair.client, "ready", no_deadline));
+  int yields = 0;
+  for (; !has_read && yields < 100; ++yields) co_await core.yield();
+  EXPECT_LE(yields, 2);  // one turn for the system to tell, one to read
+  co_await group.wait();
+  co_return 0;
+}
+
+TEST(RealNetwork, WhatHasComeInIsServedBetweenTwoYields) { EXPECT_EQ(run(1, yields_beside_a_socket), 0); }
+
+Task<void> close_there(Core& there, Core& here, Pair& pair) {
+  co_await there.enter();
+  pair.server.reset();
+  co_await here.enter();
+}
+
+// What went through since others had their turn: the most of it.
+struct Stretch {
+  std::size_t bytes = 0;
+  std::size_t bytes_most = 0;
+  bool done = false;
+};
+
+Task<void> note_turns(Core& core, Stretch& stretch) {
+  while (!stretch.done) {
+    stretch.bytes = 0;
+    co_await core.yield();
+  }
+}
+
+Task<void> read_much(Core& core, Connection& connection, std::size_t bytes, Stretch& stretch) {
+  std::string room(bytes, '\0');
+  for (std::size_t got = 0; got < bytes;) {
+    const auto more = co_await connection.read_some(writable(room).subspan(got), core.now() + seconds(30));
+    EXPECT_TRUE(more && *more != 0);
+    if (!more || *more == 0) break;
+    got += *more;
+    stretch.bytes += *more;
+    stretch.bytes_most = std::max(stretch.bytes_most, stretch.bytes);
+  }
+  stretch.done = true;
+}
+
+// One side is a core of its own, so that as much is under way as the system takes.
+Task<int> reads_much(Runtime& runtime) {
+  Core& core = runtime.core(0);
+  Pair pair = co_await connect_pair(core, runtime.core(1));
+  const std::string text(8'000'000, 'x');
+  TaskGroup group(core);
+  const auto send = [&]() -> Task<void> {
+    co_await runtime.core(1).enter();
+    EXPECT_TRUE(co_await write_text(*pair.server, text, no_deadline));
+    co_await core.enter();
+  };
+  group.spawn(send());
+  co_await core.sleep_until(core.now() + milliseconds(50));
+  Stretch stretch;
+  group.spawn(note_turns(core, stretch));
+  group.spawn(read_much(core, *pair.client, text.size(), stretch));
+  co_await group.wait();
+  EXPECT_LE(stretch.bytes_most, 256 * kibibyte);
+  co_await close_there(runtime.core(1), core, pair);
+  co_return 0;
+}
+
+TEST(RealNetwork, WhoReadsMuchLetsOthersGoBetween) { EXPECT_EQ(run(2, reads_much), 0); }
+
+// The reader takes all that comes at once: nothing ever makes the writer wait.
+Task<int> writes_much(Runtime& runtime) {
+  Core& core = runtime.core(0);
+  Pair pair = co_await connect_pair(core, runtime.core(1));
+  const std::string text(8'000'000, 'x');
+  bool done = false;
+  int turns = 0;
+  const auto write = [&]() -> Task<void> {
+    EXPECT_TRUE(co_await write_text(*pair.client, text, no_deadline));
+    done = true;
+  };
+  const auto count = [&]() -> Task<void> {
+    while (!done) {
+      ++turns;
+      co_await core.yield();
+    }
+  };
+  const auto read = [&]() -> Task<void> {
+    co_await runtime.core(1).enter();
+    EXPECT_EQ((co_await read_text(*pair.server, text.size(), no_deadline)).size(), text.size());
+    co_await core.enter();
+  };
+  TaskGroup group(core);
+  group.spawn(read());
+  group.spawn(write());
+  group.spawn(count());
+  co_await group.wait();
+  EXPECT_GE(turns, static_cast<int>(text.size() / (256 * kibibyte)));
+  co_await close_there(runtime.core(1), core, pair);
+  co_return 0;
+}
+
+TEST(RealNetwork, WhoWritesMuchLetsOthersGoBetween) { EXPECT_EQ(run(2, writes_much), 0); }
+
 Task<int> peer_finishes(Runtime& runtime) {
   Core& core = runtime.core(0);
   Pair pair = co_await connect_pair(core, core);

@@ -97,8 +97,8 @@ def normal_load(stream):
     every = range(len(stream.shards))
     return [mix("PutRecord", [put(stream, shard, 500) for shard in every], 120, 12),
             mix("PutRecords", [put_many(stream, shard, 10, 500) for shard in every], 12, 6),
-            mix("GetRecords", [{"ShardIterator": stream.iterator(shard, "LATEST"), "Limit": 100} for shard in stream.shards], 8, 4),
-            mix("DescribeStreamSummary", [{"StreamName": stream.name}], 4, 2)]
+            mix("GetRecords", [{"ShardIterator": stream.iterator(shard, "LATEST"), "Limit": 100} for shard in stream.shards], 16, 8),
+            mix("DescribeStreamSummary", [{"StreamName": stream.name}], 12, 6)]
 
 
 def load_of_shards(stream, times):

@@ -5,6 +5,7 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -34,6 +35,8 @@ struct ServerOptions {
   bool enforce_rates = false;
   std::vector<std::string> settings;  // "name=value"
   std::uint64_t account_connections_max = 1'000'000;
+  // When set, what CellClient::may_take says.
+  std::function<std::size_t(ShardKey, std::span<const std::uint64_t>)> may_take;
 };
 
 struct Reply {
@@ -49,6 +52,32 @@ struct Reply {
   [[nodiscard]] std::string code() const;
   // Empty when it was not sent.
   [[nodiscard]] std::string header(std::string_view name) const;
+};
+
+// The cell of the back end, and what is known of its throttles without asking it.
+class CellThatKnows final : public cell::CellClient {
+ public:
+  CellThatKnows(cell::CellClient& cell, const ServerOptions& options) : cell_(cell), may_take_(options.may_take) {}
+
+  [[nodiscard]] std::size_t may_take(env::Core& caller, ShardKey shard,
+                                     std::span<const std::uint64_t> record_bytes) override {
+    return may_take_ ? may_take_(shard, record_bytes) : cell_.may_take(caller, shard, record_bytes);
+  }
+  [[nodiscard]] env::Task<std::vector<cell::AppendReply>> append(env::Core& caller, LaneId lane,
+                                                                 std::vector<cell::AppendRequest> requests) override {
+    return cell_.append(caller, lane, std::move(requests));
+  }
+  [[nodiscard]] env::Task<cell::ReadReply> read(env::Core& caller, LaneId lane, journal::ReadRequest request) override {
+    return cell_.read(caller, lane, std::move(request));
+  }
+  [[nodiscard]] env::Task<cell::LocateReply> locate(env::Core& caller, LaneId lane, ShardKey shard,
+                                                    cell::StartFrom from, WallTime time) override {
+    return cell_.locate(caller, lane, shard, from, time);
+  }
+
+ private:
+  cell::CellClient& cell_;
+  std::function<std::size_t(ShardKey, std::span<const std::uint64_t>)> may_take_;
 };
 
 class TestServer {
@@ -72,7 +101,8 @@ class TestServer {
 
  private:
   simulation::Process process_;
-  std::uint64_t account_connections_max_;
+  ServerOptions options_;
+  std::unique_ptr<CellThatKnows> cell_;
   FrontEndSettings settings_;
   FrontEndMetrics metrics_;
   CallRateMetrics call_rate_metrics_;

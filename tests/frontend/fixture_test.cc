@@ -57,7 +57,7 @@ std::string Reply::header(std::string_view name) const {
 
 TestServer::TestServer(env::Simulation& simulation, simulation::World& world, const ServerOptions& options)
     : process_(simulation, world, options.enforce_rates),
-      account_connections_max_(options.account_connections_max),
+      options_(options),
       settings_(process_.settings.registry),
       metrics_(process_.metrics_registry),
       call_rate_metrics_(process_.metrics_registry),
@@ -74,13 +74,14 @@ TestServer::TestServer(env::Simulation& simulation, simulation::World& world, co
 env::Task<Result<void>> TestServer::open() {
   WEIR_CO_CHECK(co_await process_.open_parts());
   directory_client_ = std::make_unique<directory::LocalDirectory>(process_.home, *process_.directory);
-  services_ = std::make_unique<Services>(Services{.cell = *process_.cell,
+  cell_ = std::make_unique<CellThatKnows>(*process_.cell, options_);
+  services_ = std::make_unique<Services>(Services{.cell = *cell_,
                                                   .directory = *directory_client_,
                                                   .call_rates = call_rates_,
                                                   .settings = settings_,
                                                   .quotas = process_.settings.directory,
                                                   .metrics = metrics_,
-                                                  .account_connections_max = account_connections_max_,
+                                                  .account_connections_max = options_.account_connections_max,
                                                   .enforce_rates = process_.settings.cell.enforce_rates.get()});
   std::vector<FrontEnd*> front_ends;
   for (std::uint32_t i = 0; i < simulation::cores; ++i) {

@@ -62,6 +62,46 @@ TEST_P(RatesEncoding, AShardTakesExactlyAThousandRecordsASecond) {
   });
 }
 
+TEST_P(RatesEncoding, WhatIsKnownToHaveNoRoomFailsWithoutBeingSent) {
+  std::size_t room = 2;
+  std::vector<std::uint64_t> asked;
+  const auto may_take = [&](ShardKey shard, std::span<const std::uint64_t> record_bytes) {
+    if (shard.shard.value != 0) return record_bytes.size();
+    asked.assign(record_bytes.begin(), record_bytes.end());
+    return std::min(room, record_bytes.size());
+  };
+  // No rate is enforced: whatever is sent is taken.
+  run_server({.may_take = may_take}, [&, encoding = GetParam()](TestServer& server) -> env::Task<void> {
+    const Client client{.server = server, .encoding = encoding};
+    co_await client.create("s", 2);
+    const std::string second_shard = "170141183460469231731687303715884105728";
+    List mixed;
+    for (const auto& [bytes, hash] :
+         {std::pair(10, std::string("0")), {20, second_shard}, {30, "0"}, {30, "0"}, {40, second_shard}}) {
+      mixed.push_back(entries(1, static_cast<std::size_t>(bytes), hash).front());
+    }
+    const WireValue answer = co_await put_records(client, mixed);
+    EXPECT_EQ(asked, (std::vector<std::uint64_t>{11, 31, 31}));
+    EXPECT_EQ(answer["FailedRecordCount"].integer(), 1);
+    for (const std::size_t taken : {0U, 1U, 2U, 4U}) {
+      EXPECT_TRUE(answer["Records"].item(taken).has("SequenceNumber")) << taken;
+    }
+    EXPECT_EQ(answer["Records"].item(3)["ErrorMessage"].text(), shard_rate_message);
+
+    room = 0;
+    expect_accepted(co_await put_records(client, entries(3)), 0, 3);
+    const Map single{{"StreamName", "s"}, {"PartitionKey", "k"}, {"Data", Blob{"x"}}, {"ExplicitHashKey", "0"}};
+    EXPECT_EQ((co_await client.call("PutRecord", single)).error(),
+              "ProvisionedThroughputExceededException: " + std::string(shard_rate_message));
+    EXPECT_EQ(server.metrics().records_in.value(), 4U);
+    EXPECT_EQ(server.metrics().records_throttled.value(), 5U);
+    room = 1;
+    EXPECT_TRUE((co_await client.call("PutRecord", single)).ok());
+    EXPECT_EQ((co_await client.read_all("s", shard_name(0))).size(), 3U);
+    EXPECT_EQ((co_await client.read_all("s", shard_name(1))).size(), 2U);
+  });
+}
+
 TEST(Rates, AShardTakesAMebibyteASecondRecordByRecord) {
   run_server({.enforce_rates = true}, [](TestServer& server) -> env::Task<void> {
     const Client client{.server = server};

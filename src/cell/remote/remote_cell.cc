@@ -25,17 +25,24 @@ Reply refused(Refusal refusal, std::string reason) {
   return reply;
 }
 
-// How many records at the fragment's front may still be taken.
-std::uint32_t records_within(const journal::Fragment& fragment, ShardThrottles::Left left) {
-  std::uint32_t records = 0;
-  std::uint64_t bytes_left = left.bytes;
+std::vector<std::uint64_t> sizes_of(const journal::Fragment& fragment) {
+  std::vector<std::uint64_t> sizes;
+  sizes.reserve(fragment.record_count());
   fragment.view().for_each([&](const journal::RecordView& record) {
-    const std::uint64_t bytes = record.partition_key.size() + record.data.size();
-    if (bytes > bytes_left && !(records == 0 && left.any_first)) return false;
-    bytes_left -= std::min(bytes, bytes_left);
-    ++records;
+    sizes.push_back(record.partition_key.size() + record.data.size());
     return true;
   });
+  return sizes;
+}
+
+// How many records at the front may still be taken.
+std::size_t records_within(std::span<const std::uint64_t> record_bytes, ShardThrottles::Left left) {
+  std::size_t records = 0;
+  for (const std::uint64_t bytes : record_bytes) {
+    if (bytes > left.bytes && !(records == 0 && left.any_first)) break;
+    left.bytes -= std::min(bytes, left.bytes);
+    ++records;
+  }
   return records;
 }
 
@@ -140,6 +147,24 @@ env::Task<std::vector<AppendReply>> RemoteCell::append(env::Core& caller, LaneId
   co_return replies;
 }
 
+std::size_t RemoteCell::may_take(env::Core& caller, ShardKey shard, std::span<const std::uint64_t> record_bytes) {
+  WEIR_ASSERT(caller.is_current());
+  return may_take(of(caller), shard, record_bytes);
+}
+
+std::size_t RemoteCell::may_take(PerCore& own, ShardKey shard, std::span<const std::uint64_t> record_bytes) {
+  constexpr auto kind = ShardThrottles::Kind::append;
+  const MonotonicTime now = own.core.now();
+  const auto left = own.throttles.left(now, kind, shard);
+  if (!left) return record_bytes.size();
+  const std::size_t records = records_within(record_bytes, *left);
+  if (records < record_bytes.size()) {
+    metrics_.throttled_early.add();
+    own.throttles.kept_back(now, kind, shard);
+  }
+  return records;
+}
+
 // Says which of `requests` their lane would refuse. Of the others it leaves only what may fit.
 std::vector<bool> RemoteCell::throttle_early(PerCore& own, std::vector<AppendRequest>& requests) {
   constexpr auto kind = ShardThrottles::Kind::append;
@@ -148,13 +173,10 @@ std::vector<bool> RemoteCell::throttle_early(PerCore& own, std::vector<AppendReq
   for (std::size_t i = 0; i < requests.size(); ++i) {
     journal::Fragment& fragment = requests[i].fragment;
     const ShardKey shard = fragment.shard();
-    const auto left = own.throttles.left(now, kind, shard);
-    const std::uint32_t records = left ? records_within(fragment, *left) : fragment.record_count();
-    refused[i] = records == 0;
-    if (records < fragment.record_count()) {
-      metrics_.throttled_early.add();
-      own.throttles.kept_back(now, kind, shard);
-      if (records != 0) fragment.keep_first(records);
+    if (own.throttles.left(now, kind, shard)) {
+      const auto records = static_cast<std::uint32_t>(may_take(own, shard, sizes_of(fragment)));
+      refused[i] = records == 0;
+      if (records != 0 && records < fragment.record_count()) fragment.keep_first(records);
     }
     requests[i].kept_back = own.throttles.kept_back_slots(now, kind, shard);
   }

@@ -41,6 +41,8 @@ class RemoteCell final : public CellClient, public directory::MapListener, publi
   // answered. Once.
   [[nodiscard]] env::Task<void> stop();
 
+  [[nodiscard]] std::size_t may_take(env::Core& caller, ShardKey shard,
+                                     std::span<const std::uint64_t> record_bytes) override;
   // CellClient. A lane that cannot be reached is `unavailable` when nothing was done, `failed` when that is not known;
   // what was appended then may be there or not, and is never sent twice.
   [[nodiscard]] env::Task<std::vector<AppendReply>> append(env::Core& caller, LaneId lane,
@@ -69,6 +71,7 @@ class RemoteCell final : public CellClient, public directory::MapListener, publi
   };
   class ReadGuard;
 
+  [[nodiscard]] std::size_t may_take(PerCore& own, ShardKey shard, std::span<const std::uint64_t> record_bytes);
   [[nodiscard]] std::vector<bool> throttle_early(PerCore& own, std::vector<AppendRequest>& requests);
   [[nodiscard]] env::Task<void> reserve_room(PerCore& own, LaneId lane, std::vector<AppendRequest>& requests,
                                              std::vector<bool>& refused);

@@ -3,6 +3,7 @@
 #include <netinet/tcp.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/error.hpp>
 #include <cerrno>
@@ -14,6 +15,8 @@ namespace {
 
 // So many reads in a row may be served without going through the loop; then the others get their turn.
 constexpr int reads_without_waiting_max = 16;
+// So many bytes may be read or written in a row. The kernel copies some gigabytes a second, and lets nobody in between.
+constexpr std::size_t bytes_in_a_row_max = 128 * kibibyte;
 
 }  // namespace
 
@@ -61,12 +64,19 @@ Task<Result<std::size_t>> RealConnection::read_some(MutableBytes out, MonotonicT
   WEIR_ASSERT(!out.empty());
   if (closed_) co_return std::unexpected(closed_error());
   if (at_end_) co_return 0;
+  if (bytes_in_a_row_ >= bytes_in_a_row_max) {
+    bytes_in_a_row_ = 0;
+    co_await core_.yield();
+    if (closed_) co_return std::unexpected(closed_error());
+  }
+  out = out.first(std::min(out.size(), bytes_in_a_row_max));
   // Asio tries to read at once by itself, but hands the outcome through its queue. That detour is worth avoiding only
   // when there is probably something to read.
   if (more_is_likely_ && reads_without_waiting_ < reads_without_waiting_max) {
     const ssize_t got = ::recv(socket_.native_handle(), out.data(), out.size(), MSG_DONTWAIT);
     if (got > 0) {
       ++reads_without_waiting_;
+      bytes_in_a_row_ += static_cast<std::size_t>(got);
       more_is_likely_ = static_cast<std::size_t>(got) == out.size();
       co_return static_cast<std::size_t>(got);
     }
@@ -83,6 +93,7 @@ Task<Result<std::size_t>> RealConnection::read_some(MutableBytes out, MonotonicT
 
   if (!outcome.error) {
     more_is_likely_ = outcome.bytes == out.size();
+    bytes_in_a_row_ += outcome.bytes;
     co_return outcome.bytes;
   }
   if (outcome.error == boost::asio::error::eof) {
@@ -113,15 +124,20 @@ Task<Result<void>> RealConnection::write_all(std::span<const BytesView> parts, M
     Gather::Pieces pieces;
     msghdr message{};
     message.msg_iov = pieces.data();
-    message.msg_iovlen = gather.next(pieces);
+    message.msg_iovlen = gather.next(pieces, bytes_in_a_row_max);
     return ::sendmsg(descriptor, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
   };
   Gather gather(parts);
-  while (!gather.done()) {
+  for (std::size_t in_a_row = 0; !gather.done();) {
+    if (in_a_row >= bytes_in_a_row_max) {
+      in_a_row = 0;
+      co_await core_.yield();
+    }
     if (closed_) co_return std::unexpected(closed_error());
     const ssize_t sent = send_some(socket_.native_handle(), gather);
     if (sent >= 0) {
       gather.advance(static_cast<std::size_t>(sent));
+      in_a_row += static_cast<std::size_t>(sent);
     } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
       WEIR_CO_CHECK(co_await wait_writable(deadline));
     } else if (errno != EINTR) {

@@ -62,8 +62,9 @@ class RealConnection final : public Connection {
   Direction reading_{*this};
   Direction writing_{*this};
   int reads_without_waiting_ = 0;
-  bool more_is_likely_ = false;  // the last read filled its buffer
-  bool at_end_ = false;          // the peer has finished sending
+  std::size_t bytes_in_a_row_ = 0;  // read since this connection last let others run
+  bool more_is_likely_ = false;     // the last read filled its buffer
+  bool at_end_ = false;             // the peer has finished sending
   bool closed_ = false;
 };
 

@@ -85,13 +85,12 @@ void RealCore::random_bytes(MutableBytes out) noexcept {
 
 void RealCore::post(PostNode& node) noexcept {
   if (!is_current()) return post_from_elsewhere(node);
-  node.next.store(nullptr, std::memory_order_relaxed);
-  if (last_posted_ != nullptr) {
-    last_posted_->next.store(&node, std::memory_order_relaxed);
-  } else {
-    first_posted_ = &node;
-  }
-  last_posted_ = &node;
+  posted_.push(node);
+}
+
+void RealCore::post_last(PostNode& node) noexcept {
+  WEIR_ASSERT(is_current());
+  posted_last_.push(node);
 }
 
 void RealCore::post_from_elsewhere(PostNode& node) noexcept {
@@ -140,24 +139,12 @@ void RealCore::take_posted_from_elsewhere() noexcept {
     first = newest;
     newest = older;
   }
-  if (last_posted_ != nullptr) {
-    last_posted_->next.store(first, std::memory_order_relaxed);
-  } else {
-    first_posted_ = first;
-  }
-  last_posted_ = last;
+  posted_.append(first, last);
 }
 
-// Returns true when there is more.
-bool RealCore::run_posted() {
+void RealCore::run_posted() {
   take_posted_from_elsewhere();
-  for (int i = 0; i < posted_per_turn && first_posted_ != nullptr; ++i) {
-    PostNode& node = *first_posted_;
-    first_posted_ = node.next.load(std::memory_order_relaxed);
-    if (first_posted_ == nullptr) last_posted_ = nullptr;
-    node.resume.resume();
-  }
-  return first_posted_ != nullptr;
+  for (int i = 0; i < posted_per_turn && !posted_.empty(); ++i) posted_.pop().resume.resume();
 }
 
 void RealCore::poll_ready() {
@@ -183,11 +170,16 @@ void RealCore::run(UniqueFunction<void()> first) {
   if (first) first();
   while (!stopping_.load(std::memory_order_acquire)) {
     if (timers_.next_deadline() != no_deadline) timers_.expire(now());
-    if (run_posted()) {
-      poll_ready();
-    } else {
+    run_posted();
+    if (posted_.empty() && posted_last_.empty()) {
       wait_ready();
+      continue;
     }
+    PostQueue last;
+    last.append(posted_last_);
+    poll_ready();
+    take_posted_from_elsewhere();
+    posted_.append(last);
   }
   current_core = nullptr;
 }

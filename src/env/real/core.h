@@ -14,6 +14,7 @@
 #include "env/network.h"
 #include "env/real/blocking_pool.h"
 #include "env/real/operation_memory.h"
+#include "env/real/post_queue.h"
 #include "env/timer_queue.h"
 
 namespace weir::env::real {
@@ -30,6 +31,7 @@ class RealCore final : public Core {
   [[nodiscard]] std::uint64_t random_u64() noexcept override;
   void random_bytes(MutableBytes out) noexcept override;
   void post(PostNode& node) noexcept override;
+  void post_last(PostNode& node) noexcept override;
   void arm(Timer& timer, MonotonicTime deadline) override { timers_.arm(timer, deadline); }
   void disarm(Timer& timer) noexcept override { timers_.disarm(timer); }
   [[nodiscard]] Task<void> run_blocking(UniqueFunction<void()> work) override;
@@ -78,7 +80,7 @@ class RealCore final : public Core {
   void post_from_elsewhere(PostNode& node) noexcept;
   void wake() noexcept;
   void take_posted_from_elsewhere() noexcept;
-  bool run_posted();
+  void run_posted();
   void poll_ready();
   void wait_ready();
   [[nodiscard]] bool may_sleep() noexcept;
@@ -90,9 +92,8 @@ class RealCore final : public Core {
   TimerQueue timers_;
   std::uint64_t random_state_;
 
-  // Posted by this core: first in, first out, linked through PostNode::next.
-  PostNode* first_posted_ = nullptr;
-  PostNode* last_posted_ = nullptr;
+  PostQueue posted_;
+  PostQueue posted_last_;  // these go on after the next look at the sockets
   // Between awake_ going down before a wait and woke().
   bool sleeping_ = false;
   // A poster found the loop asleep: its wake-up is in Asio's queue, or will be any moment.

@@ -3,7 +3,9 @@
 
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
+#include <limits>
 #include <span>
 
 #include "base/bytes.h"
@@ -19,14 +21,16 @@ class Gather {
 
   [[nodiscard]] bool done() const noexcept { return parts_.empty(); }
 
-  // Fills `pieces` with what comes next and returns how many it filled.
-  std::size_t next(Pieces& pieces) const noexcept {
+  // Fills `pieces` with what comes next, at most `bytes_max` (not 0) of it, and returns how many it filled.
+  std::size_t next(Pieces& pieces, std::size_t bytes_max = std::numeric_limits<std::size_t>::max()) const noexcept {
     std::size_t count = 0;
     std::size_t skip = consumed_;
     for (const BytesView part : parts_) {
-      if (count == pieces_max) break;
-      const BytesView rest = part.subspan(skip);
+      if (count == pieces_max || bytes_max == 0) break;
+      BytesView rest = part.subspan(skip);
       skip = 0;
+      rest = rest.first(std::min(rest.size(), bytes_max));
+      bytes_max -= rest.size();
       // The system calls that take the pieces only read them; the type lacks the const.
       if (!rest.empty()) pieces[count++] = iovec{const_cast<std::byte*>(rest.data()), rest.size()};
     }

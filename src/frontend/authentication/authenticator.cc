@@ -53,6 +53,11 @@ std::string session_token(const net::HttpRequest& request) {
   return {};
 }
 
+Identity identity_of_any(SignatureParts parts) {
+  const std::string_view account = is_account(parts.access_key_id) ? parts.access_key_id : default_account;
+  return Identity{std::string(account), std::move(parts.access_key_id), std::move(parts.region)};
+}
+
 }  // namespace
 
 Authenticator::Authenticator(CredentialsPointer credentials, Verification verification)
@@ -64,51 +69,72 @@ void Authenticator::replace(CredentialsPointer credentials) {
 }
 
 std::expected<Identity, ApiError> Authenticator::authenticate(const net::HttpRequest& request, WallTime now) {
-  auto parts = parse_signature(request);
-  if (!parts) return std::unexpected(std::move(parts.error()));
-  if (verification_ == Verification::accept_any) {
-    const std::string_view account = is_account(parts->access_key_id) ? parts->access_key_id : default_account;
-    return Identity{std::string(account), parts->access_key_id, parts->region};
-  }
-  if (auto checked = check_scope_and_time(*parts, now); !checked) return std::unexpected(std::move(checked.error()));
-  const Credential* credential = credentials_->find(parts->access_key_id);
-  if (auto checked = check_credential(credential, request, now); !checked) {
-    return std::unexpected(std::move(checked.error()));
-  }
-  if (auto checked = check_signature(*credential, request, *parts); !checked) {
-    return std::unexpected(std::move(checked.error()));
-  }
-  return Identity{credential->account, std::move(parts->access_key_id), std::move(parts->region)};
+  auto claim = examine(request, now);
+  if (!claim) return std::unexpected(std::move(claim.error()));
+  if (claim->credential == nullptr) return identity_of_any(std::move(claim->parts));
+  return verify(std::move(*claim), request, sha256_.digest(request.body));
 }
 
-Authenticator::Checked Authenticator::check_credential(const Credential* credential, const net::HttpRequest& request,
-                                                       WallTime now) const {
+env::Task<std::expected<Identity, ApiError>> Authenticator::authenticate_in_pieces(const net::HttpRequest& request,
+                                                                                   WallTime now, LargeWork& work) {
+  auto claim = examine(request, now);
+  if (!claim) co_return std::unexpected(std::move(claim.error()));
+  if (claim->credential == nullptr) co_return identity_of_any(std::move(claim->parts));
+  Sha256 hash;  // sha256_ is others' between the pieces
+  for (BytesView rest = request.body; !rest.empty();) {
+    co_await work.turn();
+    const std::size_t piece_bytes = std::min(rest.size(), LargeWork::piece_bytes);
+    hash.add(rest.first(piece_bytes));
+    rest = rest.subspan(piece_bytes);
+  }
+  // They may have been replaced meanwhile.
+  const auto credential = find_credential(claim->parts.access_key_id, request, now);
+  if (!credential) co_return std::unexpected(credential.error());
+  claim->credential = *credential;
+  co_return verify(std::move(*claim), request, hash.finish());
+}
+
+std::expected<Authenticator::Claim, ApiError> Authenticator::examine(const net::HttpRequest& request,
+                                                                     WallTime now) const {
+  auto parts = parse_signature(request);
+  if (!parts) return std::unexpected(std::move(parts.error()));
+  if (verification_ == Verification::accept_any) return Claim{std::move(*parts)};
+  if (auto checked = check_scope_and_time(*parts, now); !checked) return std::unexpected(std::move(checked.error()));
+  auto credential = find_credential(parts->access_key_id, request, now);
+  if (!credential) return std::unexpected(std::move(credential.error()));
+  const bool has_form = parts->signature.size() == sha256_hex_characters && is_lower_hex(parts->signature);
+  if (!has_form || !names_rise(parts->signed_headers)) return std::unexpected(mismatch());
+  return Claim{std::move(*parts), *credential};
+}
+
+std::expected<const Credential*, ApiError> Authenticator::find_credential(std::string_view access_key_id,
+                                                                          const net::HttpRequest& request,
+                                                                          WallTime now) const {
+  const Credential* credential = credentials_->find(access_key_id);
   if (credential == nullptr) return std::unexpected(errors::unrecognized_client());
   if (!credential->session_token.empty() &&
       !equal_in_constant_time(session_token(request), credential->session_token)) {
     return std::unexpected(errors::unrecognized_client());
   }
   if (credential->expires && *credential->expires <= now) return std::unexpected(errors::expired_token());
-  return {};
+  return credential;
 }
 
-std::string_view Authenticator::body_hash(const net::HttpRequest& request) {
+std::expected<Identity, ApiError> Authenticator::verify(Claim claim, const net::HttpRequest& request,
+                                                        const Sha256Digest& body) {
+  if (!is_signature_right(claim, request, body)) return std::unexpected(mismatch());
+  return Identity{claim.credential->account, std::move(claim.parts.access_key_id), std::move(claim.parts.region)};
+}
+
+bool Authenticator::is_signature_right(const Claim& claim, const net::HttpRequest& request, const Sha256Digest& body) {
   body_hash_.clear();
-  append_hex(body_hash_, sha256_.digest(request.body));
+  append_hex(body_hash_, body);
   const auto claimed = request.header("x-amz-content-sha256");
-  if (!claimed || equal_in_constant_time(*claimed, body_hash_)) return body_hash_;
-  return {};
-}
+  if (claimed && !equal_in_constant_time(*claimed, body_hash_)) return false;
 
-Authenticator::Checked Authenticator::check_signature(const Credential& credential, const net::HttpRequest& request,
-                                                      const SignatureParts& parts) {
-  const bool has_form = parts.signature.size() == sha256_hex_characters && is_lower_hex(parts.signature);
-  if (!has_form || !names_rise(parts.signed_headers)) return std::unexpected(mismatch());
-  const std::string_view hash = body_hash(request);
-  if (hash.empty()) return std::unexpected(mismatch());
-
+  const SignatureParts& parts = claim.parts;
   canonical_.clear();
-  append_canonical_request(canonical_, request, parts.signed_headers, hash);
+  append_canonical_request(canonical_, request, parts.signed_headers, body_hash_);
   to_sign_.clear();
   append_string_to_sign(to_sign_, parts.iso_time, parts.scope_date, parts.region, sha256_.digest(as_bytes(canonical_)));
 
@@ -118,18 +144,16 @@ Authenticator::Checked Authenticator::check_signature(const Credential& credenti
   const auto cached = signing_keys_.find(name);
   std::optional<HmacKey> derived;
   if (cached == signing_keys_.end()) {
-    derived.emplace(derive_signing_key(credential.secret_access_key, parts.scope_date, parts.region));
+    derived.emplace(derive_signing_key(claim.credential->secret_access_key, parts.scope_date, parts.region));
   }
   const HmacKey& key = derived ? *derived : cached->second;
-  if (!equal_in_constant_time(to_hex(key.authenticate(as_bytes(to_sign_))), parts.signature)) {
-    return std::unexpected(mismatch());
-  }
+  if (!equal_in_constant_time(to_hex(key.authenticate(as_bytes(to_sign_))), parts.signature)) return false;
   // Only keys that have signed something are kept: a stranger cannot push them out.
   if (derived) {
     if (signing_keys_.size() >= signing_keys_max) signing_keys_.clear();
     signing_keys_.emplace(std::move(name), std::move(*derived));
   }
-  return {};
+  return true;
 }
 
 }  // namespace weir::frontend

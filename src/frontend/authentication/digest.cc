@@ -66,6 +66,19 @@ Sha256Digest Sha256::digest(BytesView message) const {
   return out;
 }
 
+void Sha256::add(BytesView piece) {
+  const bool done = EVP_DigestUpdate(context_.get(), piece.data(), piece.size()) == 1;
+  WEIR_ASSERT(done);
+}
+
+Sha256Digest Sha256::finish() {
+  Sha256Digest out;
+  const bool done = EVP_DigestFinal_ex(context_.get(), octets(out), nullptr) == 1 &&
+                    EVP_DigestInit_ex2(context_.get(), nullptr, nullptr) == 1;
+  WEIR_ASSERT(done);
+  return out;
+}
+
 void HmacKey::Deleter::operator()(evp_mac_ctx_st* context) const noexcept { EVP_MAC_CTX_free(context); }
 
 HmacKey::HmacKey(BytesView key) : context_(EVP_MAC_CTX_new(hmac_algorithm())) {

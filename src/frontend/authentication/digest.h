@@ -30,6 +30,10 @@ class Sha256 {
   Sha256();
   [[nodiscard]] Sha256Digest digest(BytesView message) const;
 
+  // A message in pieces: add each, then finish. No digest() between them; after finish the object is as new.
+  void add(BytesView piece);
+  [[nodiscard]] Sha256Digest finish();
+
  private:
   struct Deleter {
     void operator()(evp_md_ctx_st* context) const noexcept;

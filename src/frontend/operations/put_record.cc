@@ -36,6 +36,7 @@ std::string encode_success(const OperationCall& call, const directory::Shard& sh
 
 env::Task<OperationResult> put_record(OperationCall& call) {
   WEIR_API_TRY(const PutRecordInput input, kinesis::decode_request<PutRecordInput>(call.encoding, call.body));
+  if (LargeWork::is_large(call.body.size())) co_await call.large_work.turn();  // decoded; next is to encode
   WEIR_API_TRY(auto stream, find_stream_with_shards(call, input.stream_name, input.stream_arn));
   WEIR_API_TRY(const RecordPlace place, place_record(*input.partition_key, input.explicit_hash_key));
   if (auto error = check_input(call, input, *stream)) co_return std::unexpected(std::move(*error));
@@ -47,7 +48,11 @@ env::Task<OperationResult> put_record(OperationCall& call) {
     if (shard == nullptr) {
       co_return std::unexpected(kinesis::errors::stream_not_found(stream->name, stream->scope.account));
     }
-    journal::FragmentBuilder builder(stream->key_of(*shard), 1, record_bytes(*input.partition_key, *input.data));
+    const std::uint64_t bytes = record_bytes(*input.partition_key, *input.data);
+    if (call.services.cell.may_take(call.core, stream->key_of(*shard), {&bytes, 1}) == 0) {
+      co_return std::unexpected(put_error(call, cell::Refusal::throttled, *stream, shard->index));
+    }
+    journal::FragmentBuilder builder(stream->key_of(*shard), 1, bytes);
     builder.add(*input.partition_key, place.explicit_hash_key, *input.data);
     std::vector<cell::AppendRequest> requests;
     requests.push_back({.fragment = std::move(builder).finish()});
@@ -56,7 +61,7 @@ env::Task<OperationResult> put_record(OperationCall& call) {
     const cell::AppendReply& reply = replies.front();
     if (reply.refusal == cell::Refusal::none) {
       call.services.metrics.records_in.add();
-      call.services.metrics.record_bytes_in.add(record_bytes(*input.partition_key, *input.data));
+      call.services.metrics.record_bytes_in.add(bytes);
       co_return encode_success(call, *shard, reply);
     }
     if (!is_rerouted(reply.refusal)) co_return std::unexpected(put_error(call, reply.refusal, *stream, shard->index));

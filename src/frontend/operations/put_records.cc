@@ -1,6 +1,9 @@
 // PutRecords: up to 500 records into a stream, each with its own outcome (API reference, section 3.4).
 #include <algorithm>
 #include <memory>
+#include <numeric>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -65,10 +68,39 @@ ApiResult<std::vector<Entry>> place_entries(const std::vector<PutRecordsRequestE
   return entries;
 }
 
+using ByShard = absl::flat_hash_map<const directory::Shard*, std::vector<std::uint32_t>>;
+
+// Encodes a fragment of those of `members` that their shard may take, in order; the others have their outcome.
+std::optional<journal::Fragment> encode_fragment(OperationCall& call, const directory::Stream& stream,
+                                                 const directory::Shard& shard,
+                                                 const std::vector<PutRecordsRequestEntry>& records,
+                                                 std::vector<Entry>& entries, std::vector<std::uint32_t>& members) {
+  std::vector<std::uint64_t> sizes;
+  sizes.reserve(members.size());
+  for (const std::uint32_t i : members) {
+    entries[i].shard = shard.index;
+    sizes.push_back(record_bytes(*records[i].partition_key, *records[i].data));
+  }
+  const std::size_t taken = call.services.cell.may_take(call.core, stream.key_of(shard), sizes);
+  for (const std::uint32_t i : std::span(members).subspan(taken)) {
+    entries[i].refusal = cell::Refusal::throttled;
+    entries[i].done = true;
+  }
+  if (taken == 0) return std::nullopt;
+  members.resize(taken);
+  sizes.resize(taken);
+  journal::FragmentBuilder builder(stream.key_of(shard), static_cast<std::uint32_t>(taken),
+                                   std::accumulate(sizes.begin(), sizes.end(), std::uint64_t{0}));
+  for (const std::uint32_t i : members) {
+    builder.add(*records[i].partition_key, entries[i].place.explicit_hash_key, *records[i].data);
+  }
+  return std::move(builder).finish();
+}
+
 // Groups the entries that have no outcome yet by shard and encodes one fragment for each.
-LaneShares share_out(const directory::Stream& stream, const std::vector<PutRecordsRequestEntry>& records,
-                     std::vector<Entry>& entries) {
-  absl::flat_hash_map<const directory::Shard*, std::vector<std::uint32_t>> by_shard;
+LaneShares share_out(OperationCall& call, const directory::Stream& stream,
+                     const std::vector<PutRecordsRequestEntry>& records, std::vector<Entry>& entries) {
+  ByShard by_shard;
   std::vector<const directory::Shard*> order;
   for (std::uint32_t i = 0; i < entries.size(); ++i) {
     if (entries[i].done) continue;
@@ -81,16 +113,11 @@ LaneShares share_out(const directory::Stream& stream, const std::vector<PutRecor
   LaneShares shares;
   for (const directory::Shard* shard : order) {
     std::vector<std::uint32_t>& members = by_shard[shard];
-    std::uint64_t bytes = 0;
-    for (const std::uint32_t i : members) bytes += record_bytes(*records[i].partition_key, *records[i].data);
-    journal::FragmentBuilder builder(stream.key_of(*shard), static_cast<std::uint32_t>(members.size()), bytes);
-    for (const std::uint32_t i : members) {
-      entries[i].shard = shard->index;
-      builder.add(*records[i].partition_key, entries[i].place.explicit_hash_key, *records[i].data);
-    }
+    auto fragment = encode_fragment(call, stream, *shard, records, entries, members);
+    if (!fragment) continue;
     std::unique_ptr<LaneShare>& share = shares[shard->lane];
     if (share == nullptr) share = std::make_unique<LaneShare>();
-    share->requests.push_back({.fragment = std::move(builder).finish()});
+    share->requests.push_back({.fragment = *std::move(fragment)});
     share->shards.push_back(shard);
     share->entries.push_back(std::move(members));
   }
@@ -165,6 +192,7 @@ std::string encode_outcomes(OperationCall& call, const directory::Stream& stream
 
 env::Task<OperationResult> put_records(OperationCall& call) {
   WEIR_API_TRY(const PutRecordsInput input, kinesis::decode_request<PutRecordsInput>(call.encoding, call.body));
+  if (LargeWork::is_large(call.body.size())) co_await call.large_work.turn();  // decoded; next is to encode
   WEIR_API_TRY(auto stream, find_stream_with_shards(call, input.stream_name, input.stream_arn));
   if (auto error = check_sizes(*input.records, *stream)) co_return std::unexpected(std::move(*error));
   WEIR_API_TRY(std::vector<Entry> entries, place_entries(*input.records));
@@ -175,7 +203,7 @@ env::Task<OperationResult> put_records(OperationCall& call) {
   const MonotonicTime deadline = call.core.now() + Duration(call.services.settings.reroute_time_max.get());
   while (true) {
     const std::uint64_t map_version = call.routes.map()->version();
-    LaneShares shares = share_out(*stream, *input.records, entries);
+    LaneShares shares = share_out(call, *stream, *input.records, entries);
     co_await append_all(call, shares);
     for (const auto& [lane, share] : shares) record_outcomes(*share, entries);
     const bool all_done = std::ranges::all_of(entries, [](const Entry& entry) { return entry.done; });
