@@ -79,7 +79,7 @@ env::Task<void> write_slices(OperationCall& call, kinesis::GetRecordsWriter& wri
                              const journal::ReadResult& result) {
   std::uint64_t piece = result.payload_bytes;
   for (const journal::FragmentSlice& slice : result.slices) {
-    if (LargeWork::is_large(piece)) {
+    if (piece >= LargeWork::piece_bytes) {
       co_await call.large_work.turn();
       piece = 0;
     }
