@@ -13,6 +13,16 @@ def mix(operation, bodies, per_second, connections, name=None):
             "connections": connections}
 
 
+def busy(cores, per_second, seconds, gives_way=False):
+    """A process that takes so much of a processor, in so many pieces, and does nothing with it. The caller ends it."""
+    words = ["busy", "--cores", f"{cores:.4f}", "--per-second", f"{per_second:.1f}", "--seconds", str(seconds)]
+    return subprocess.Popen([*idle_priority(gives_way), PROGRAM, *words])
+
+
+def idle_priority(gives_way):
+    return ["chrt", "--idle", "0"] if gives_way else []
+
+
 class Sender:
     """Under way. The result: for each mix how many answers by error code ("" for success), the latencies in milliseconds, how
     many records of answered PutRecords failed, and of what was taken [second at which it was sent, which body, records]."""
@@ -22,8 +32,7 @@ class Sender:
         json.dump({"seconds": seconds, "ports": ports, "key": [credentials.access_key_id, credentials.secret], "mixes": mixes},
                   self.plan)
         self.plan.flush()
-        priority = ["chrt", "--idle", "0"] if gives_way else []
-        self.process = subprocess.Popen([*priority, PROGRAM, "tenant", self.plan.name], stdout=subprocess.PIPE, text=True)
+        self.process = subprocess.Popen([*idle_priority(gives_way), PROGRAM, "tenant", self.plan.name], stdout=subprocess.PIPE, text=True)
 
     def result(self):
         out, _ = self.process.communicate(timeout=180)
