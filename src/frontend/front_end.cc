@@ -58,8 +58,9 @@ env::Task<kinesis::Answer> FrontEnd::answer(net::HttpRequest& request, const kin
     services_.metrics.unknown_operations.add();
     co_return std::move(*decision.answer);
   }
+  const bool is_large = LargeWork::is_large(request.body.size());
   std::expected<Identity, kinesis::ApiError> identity;
-  if (LargeWork::is_large(request.body.size())) {
+  if (is_large) {
     identity = co_await authenticator_.authenticate_in_pieces(request, core_.wall_now(), large_work_);
   } else {
     identity = authenticator_.authenticate(request, core_.wall_now());
@@ -67,6 +68,7 @@ env::Task<kinesis::Answer> FrontEnd::answer(net::HttpRequest& request, const kin
   if (!identity) {
     services_.metrics.authentication_failures.add();
     if (identity.error().code == kinesis::ApiErrorCode::unrecognized_client) services_.metrics.unknown_keys.add();
+    if (is_large) co_await large_work_.turn();  // whether the body is well-formed is looked at now
     co_return kinesis::refusal(decision, request.body, identity.error());
   }
   if (request.connection_label != nullptr && !connections_.note(*request.connection_label, identity->account)) {

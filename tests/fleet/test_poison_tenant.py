@@ -291,18 +291,19 @@ def add_figures(figures, runs):
 
 def add_and_check_p99(figures, runs, operations, what, full_length):
     alone, flood, admitted, burdened = (run.p99_ms(operations) for run in runs)
-    bound = burdened * OTHERS_P99
+    control = max(admitted, burdened)  # a burden makes nobody faster: what is faster beside it is chance
+    bound = control * OTHERS_P99
     figures.add(f"p99 of all {what}", f"{alone:.1f}, {flood:.1f}, {admitted:.1f}, {burdened:.1f} ms; the second is "
-                f"{flood / admitted:.2f} of the third", f"the second, {bound:.1f} ms: {OTHERS_P99} of the fourth")
+                f"{flood / admitted:.2f} of the third", f"the second, {bound:.1f} ms: {OTHERS_P99} of the third or fourth")
     if not full_length:  # a busy machine, and few samples
-        bound = max(bound * PATIENCE, burdened + HICCUP_MS)
+        bound = max(bound * PATIENCE, control + HICCUP_MS)
     return flood <= bound
 
 
 @pytest.mark.drill("poison-tenant")
 def test_a_poison_tenant_throttles_nobody_else(cluster, two_tenants, figures, full_length):
     # What is compared is run in turns, so that the hour counts for less: of 40 s the worst hundredth is fifty puts.
-    seconds, rounds = (40, 3) if full_length else (8, 2)
+    seconds, rounds = (40, 4) if full_length else (8, 2)
     mine = Stream(cluster, GOOD, "keeps-to-its-limits", 4)
     others = [Stream(cluster, POISON, f"poison-{number}", 1) for number in range(2)]  # one in each cell
     try:
