@@ -8,8 +8,8 @@
 namespace weir::cli {
 namespace {
 
-// Threads besides cores and blocking threads: the one that writes the log.
-constexpr std::uint64_t other_threads = 1;
+// Threads besides cores and blocking threads: the one that writes the log, and the one for work that may wait.
+constexpr std::uint64_t other_threads = 2;
 // Descriptors besides connections and segments: log, listeners, epoll, wake-ups, metadata store, lock, credentials.
 constexpr std::uint64_t descriptors_per_core = 4;
 constexpr std::uint64_t other_descriptors = 64;

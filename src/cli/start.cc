@@ -101,6 +101,7 @@ int start_process(const std::string& name, const ServeOptions& options, const Pr
   const auto runtime =
       env::make_real_runtime({.cores = cores,
                               .blocking_threads = static_cast<std::uint32_t>(settings.server.blocking_threads.get()),
+                              .background_thread = true,
                               .metrics = &metrics});
   return runtime->run([&] { return main(*runtime, settings, metrics, directory); });
 }

@@ -28,10 +28,11 @@ class Runtime {
 struct RealRuntimeOptions {
   std::uint32_t cores = 1;             // event loops, one thread each
   std::uint32_t blocking_threads = 2;  // for files and other calls that block, shared by all cores
+  bool background_thread = false;      // for Core::run_in_background; without it the blocking threads do that, too
   MetricsRegistry* metrics = nullptr;  // where the runtime declares its own; may be null, must outlive the runtime
 };
-// Threads: exactly cores + blocking_threads, the caller of run() among them. run() starts them and joins them before it
-// returns; none is made in between. SIGPIPE is ignored from here on.
+// Threads: exactly cores + blocking_threads + background_thread, the caller of run() among them. run() starts them and
+// joins them before it returns; none is made in between. SIGPIPE is ignored from here on.
 [[nodiscard]] std::unique_ptr<Runtime> make_real_runtime(const RealRuntimeOptions& options);
 
 }  // namespace weir::env

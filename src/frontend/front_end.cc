@@ -97,8 +97,11 @@ env::Task<kinesis::Answer> FrontEnd::run_operation(const kinesis::Decision& deci
                      .encoding = decision.encoding,
                      .identity = std::move(identity),
                      .body = body};
-  if (LargeWork::is_large(body.size())) co_await large_work_.turn();
+  if (call.is_large() && large_work_.gives_way(call.identity.account)) {
+    services_.metrics.large_requests_that_gave_way.add();
+  }
   OperationResult result = co_await function(call);
+  if (call.is_over_rate && call.is_large()) large_work_.note_over_rate(call.identity.account);
   const FrontEndMetrics::PerOperation& metrics =
       services_.metrics.operations[static_cast<std::size_t>(decision.operation)];
   count_outcome(metrics, result);

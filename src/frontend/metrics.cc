@@ -40,6 +40,10 @@ FrontEndMetrics::FrontEndMetrics(MetricsRegistry& registry)
       connections_over_share(registry.counter("weir_frontend_connections_over_share_total",
                                               "Connections ended with an answer because their account had more than "
                                               "frontend.account_connections_percent of them")),
+      large_requests_that_gave_way(
+          registry.counter("weir_frontend_large_requests_that_gave_way_total",
+                           "Large requests that waited for a processor that nobody else wanted, because large requests "
+                           "of their account had just been over a rate")),
       records_in(registry.counter("weir_frontend_records_in_total", "Records acknowledged")),
       record_bytes_in(
           registry.counter("weir_frontend_record_in_bytes_total", "Data and partition keys of records acknowledged")),

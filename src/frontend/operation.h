@@ -52,8 +52,21 @@ struct OperationCall {
   kinesis::Operation operation;
   kinesis::Encoding encoding;
   Identity identity;
-  MutableBytes body;  // decoded in place; views in the input point into it
+  MutableBytes body;          // decoded in place; views in the input point into it
+  bool is_over_rate = false;  // becomes true when a shard's rate stood against the request, or a part of it
+
+  [[nodiscard]] bool is_large() const noexcept { return LargeWork::is_large(body.size()); }
 };
+
+// The operation's input. What is large is decoded in its turn. The result is valid as long as the body.
+template <class Input>
+[[nodiscard]] env::Task<std::expected<Input, kinesis::ApiError>> decode_input(OperationCall& call) {
+  if (!call.is_large()) co_return kinesis::decode_request<Input>(call.encoding, call.body);
+  std::expected<Input, kinesis::ApiError> input;
+  co_await call.large_work.run(call.identity.account,
+                               [&call, &input] { input = kinesis::decode_request<Input>(call.encoding, call.body); });
+  co_return input;
+}
 
 // The encoded body of a success (empty for operations without output), or the error.
 using OperationResult = std::expected<std::string, kinesis::ApiError>;

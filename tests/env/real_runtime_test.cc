@@ -1,4 +1,6 @@
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -202,6 +204,57 @@ TEST(RealRuntime, BlockingWorkRunsOnTheFixedThreadsAndComesBack) {
   MetricsRegistry metrics;
   const auto runtime = make_real_runtime({.cores = 1, .blocking_threads = 2, .metrics = &metrics});
   EXPECT_EQ(runtime->run([&] { return block_many(runtime->core(0), metrics); }), 0);
+}
+
+int nice_of_this_thread() { return getpriority(PRIO_PROCESS, static_cast<id_t>(gettid())); }
+
+Task<void> in_background(Core& core, std::uint32_t number, std::vector<std::uint32_t>& done) {
+  int nice = 0;
+  co_await core.run_in_background([&] {
+    nice = nice_of_this_thread();
+    done.push_back(number);  // no two at one time, or the sanitizer sees a race
+  });
+  EXPECT_TRUE(core.is_current());
+  EXPECT_EQ(nice, 19);
+}
+
+Task<int> many_in_background(Runtime& runtime, std::vector<std::uint32_t>& done) {
+  const int before = nice_of_this_thread();
+  TaskGroup group(runtime.core(0));
+  const auto of_core = [](Core& home, Core& core, std::uint32_t number,
+                          std::vector<std::uint32_t>& order) -> Task<void> {
+    co_await core.enter();
+    co_await in_background(core, number, order);
+    co_await home.enter();
+  };
+  for (std::uint32_t i = 0; i < 500; ++i) group.spawn(of_core(runtime.core(0), runtime.core(i % 2), i, done));
+  co_await group.wait();
+  EXPECT_EQ(nice_of_this_thread(), before) << "the others' priority stays";
+  co_return 0;
+}
+
+TEST(RealRuntime, WorkThatMayWaitIsDoneOneByOneByAThreadThatGivesWay) {
+  std::vector<std::uint32_t> done;
+  const auto runtime = make_real_runtime({.cores = 2, .blocking_threads = 1, .background_thread = true});
+  EXPECT_EQ(runtime->run([&] { return many_in_background(*runtime, done); }), 0);
+  EXPECT_EQ(done.size(), 500U);
+  std::erase_if(done, [](std::uint32_t number) { return number % 2 != 0; });
+  EXPECT_TRUE(std::ranges::is_sorted(done)) << "what a core asked for first was done first";
+}
+
+Task<int> without_a_thread_for_it(Core& core) {
+  bool done = false;
+  co_await core.run_in_background([&] {
+    EXPECT_FALSE(core.is_current());
+    done = true;
+  });
+  EXPECT_TRUE(done && core.is_current());
+  co_return 0;
+}
+
+TEST(RealRuntime, WithoutABackgroundThreadABlockingOneDoesItsWork) {
+  const auto runtime = make(1);
+  EXPECT_EQ(runtime->run([&] { return without_a_thread_for_it(runtime->core(0)); }), 0);
 }
 
 Task<int> random_values(Core& core) {

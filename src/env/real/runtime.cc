@@ -21,11 +21,15 @@ namespace {
 class RealRuntime final : public Runtime {
  public:
   explicit RealRuntime(const RealRuntimeOptions& options)
-      : blocking_threads_(options.blocking_threads), pool_(blocking_gauge(options.metrics)) {
+      : blocking_threads_(options.blocking_threads),
+        has_background_(options.background_thread),
+        pool_(blocking_gauge(options.metrics)),
+        background_(nullptr, BlockingPool::Priority::gives_way) {
     WEIR_ASSERT(options.cores > 0 && options.blocking_threads > 0);
     // A peer that hangs up shows in the result of the write, and must not end the process.
     std::signal(SIGPIPE, SIG_IGN);
-    for (std::uint32_t i = 0; i < options.cores; ++i) cores_.push_back(std::make_unique<RealCore>(i, pool_));
+    for (std::uint32_t i = 0; i < options.cores; ++i)
+      cores_.push_back(std::make_unique<RealCore>(i, pool_, has_background_ ? background_ : pool_));
   }
 
   [[nodiscard]] std::uint32_t core_count() const noexcept override { return static_cast<std::uint32_t>(cores_.size()); }
@@ -39,6 +43,7 @@ class RealRuntime final : public Runtime {
     std::vector<std::thread> threads;
     try {
       pool_.start(blocking_threads_);
+      if (has_background_) background_.start(1);
       for (std::size_t i = 1; i < cores_.size(); ++i) threads.emplace_back([this, i] { run_core(i); });
       cores_[0]->run([&] { spawn(run_main(*this, main, exit_code)); });
     } catch (const std::system_error&) {
@@ -47,6 +52,7 @@ class RealRuntime final : public Runtime {
     }
     for (std::thread& thread : threads) thread.join();
     pool_.stop();
+    background_.stop();
     return exit_code;
   }
 
@@ -74,7 +80,9 @@ class RealRuntime final : public Runtime {
   }
 
   const std::uint32_t blocking_threads_;
+  const bool has_background_;
   BlockingPool pool_;
+  BlockingPool background_;
   std::vector<std::unique_ptr<RealCore>> cores_;
 };
 

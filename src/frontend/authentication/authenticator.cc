@@ -80,13 +80,9 @@ env::Task<std::expected<Identity, ApiError>> Authenticator::authenticate_in_piec
   auto claim = examine(request, now);
   if (!claim) co_return std::unexpected(std::move(claim.error()));
   if (claim->credential == nullptr) co_return identity_of_any(std::move(claim->parts));
+  const std::string account = claim->credential->account;
   Sha256 hash;  // sha256_ is others' between the pieces
-  for (BytesView rest = request.body; !rest.empty();) {
-    co_await work.turn();
-    const std::size_t piece_bytes = std::min(rest.size(), LargeWork::piece_bytes);
-    hash.add(rest.first(piece_bytes));
-    rest = rest.subspan(piece_bytes);
-  }
+  co_await work.run_in_pieces(account, request.body, [&hash](BytesView piece) { hash.add(piece); });
   // They may have been replaced meanwhile.
   const auto credential = find_credential(claim->parts.access_key_id, request, now);
   if (!credential) co_return std::unexpected(credential.error());

@@ -8,8 +8,7 @@ namespace weir::frontend {
 
 env::Task<OperationResult> add_tags_to_stream(OperationCall& call) {
   using kinesis::AddTagsToStreamInput;
-  WEIR_API_TRY(const AddTagsToStreamInput input,
-               kinesis::decode_request<AddTagsToStreamInput>(call.encoding, call.body));
+  WEIR_API_TRY(const AddTagsToStreamInput input, co_await decode_input<AddTagsToStreamInput>(call));
   if (auto error = co_await over_call_rate(call)) co_return std::unexpected(std::move(*error));
   WEIR_API_TRY(const auto stream, find_stream(call, input.stream_name, input.stream_arn));
   const std::map<std::string, std::string> tags = to_tags(*input.tags);

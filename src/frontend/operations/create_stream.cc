@@ -35,7 +35,7 @@ ApiResult<directory::CreateStreamCommand> to_command(const OperationCall& call, 
 }  // namespace
 
 env::Task<OperationResult> create_stream(OperationCall& call) {
-  WEIR_API_TRY(const CreateStreamInput input, kinesis::decode_request<CreateStreamInput>(call.encoding, call.body));
+  WEIR_API_TRY(const CreateStreamInput input, co_await decode_input<CreateStreamInput>(call));
   if (auto error = co_await over_call_rate(call)) co_return std::unexpected(std::move(*error));
   WEIR_API_TRY(directory::CreateStreamCommand stream, to_command(call, input));
   if (auto error = check_tag_characters(call, stream.tags, stream.name)) co_return std::unexpected(std::move(*error));

@@ -8,7 +8,7 @@ namespace weir::frontend {
 
 env::Task<OperationResult> delete_stream(OperationCall& call) {
   using kinesis::DeleteStreamInput;
-  WEIR_API_TRY(const DeleteStreamInput input, kinesis::decode_request<DeleteStreamInput>(call.encoding, call.body));
+  WEIR_API_TRY(const DeleteStreamInput input, co_await decode_input<DeleteStreamInput>(call));
   if (auto error = co_await over_call_rate(call)) co_return std::unexpected(std::move(*error));
   WEIR_API_TRY(const std::string name, addressed_stream(call, input.stream_name, input.stream_arn));
   if (const auto deleted = co_await call.services.directory.delete_stream(call.core, scope_of(call), name); !deleted) {

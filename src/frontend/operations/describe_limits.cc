@@ -7,8 +7,7 @@ namespace weir::frontend {
 
 env::Task<OperationResult> describe_limits(OperationCall& call) {
   using kinesis::DescribeLimitsInput;
-  WEIR_API_TRY([[maybe_unused]] const DescribeLimitsInput input,
-               kinesis::decode_request<DescribeLimitsInput>(call.encoding, call.body));
+  WEIR_API_TRY([[maybe_unused]] const DescribeLimitsInput input, co_await decode_input<DescribeLimitsInput>(call));
   if (auto error = co_await over_call_rate(call)) co_return std::unexpected(std::move(*error));
   kinesis::DescribeLimitsOutput output;
   const directory::DirectorySettings& quotas = call.services.quotas;

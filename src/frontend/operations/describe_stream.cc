@@ -25,7 +25,7 @@ bool add_shards(const directory::Stream& stream, std::optional<ShardIndex> after
 
 env::Task<OperationResult> describe_stream(OperationCall& call) {
   using kinesis::DescribeStreamInput;
-  WEIR_API_TRY(const DescribeStreamInput input, kinesis::decode_request<DescribeStreamInput>(call.encoding, call.body));
+  WEIR_API_TRY(const DescribeStreamInput input, co_await decode_input<DescribeStreamInput>(call));
   if (auto error = co_await over_call_rate(call)) co_return std::unexpected(std::move(*error));
   WEIR_API_TRY(const auto stream, find_stream(call, input.stream_name, input.stream_arn));
   std::optional<ShardIndex> after;

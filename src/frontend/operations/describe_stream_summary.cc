@@ -8,8 +8,7 @@ namespace weir::frontend {
 
 env::Task<OperationResult> describe_stream_summary(OperationCall& call) {
   using kinesis::DescribeStreamSummaryInput;
-  WEIR_API_TRY(const DescribeStreamSummaryInput input,
-               kinesis::decode_request<DescribeStreamSummaryInput>(call.encoding, call.body));
+  WEIR_API_TRY(const DescribeStreamSummaryInput input, co_await decode_input<DescribeStreamSummaryInput>(call));
   if (auto error = co_await over_call_rate(call)) co_return std::unexpected(std::move(*error));
   WEIR_API_TRY(const auto stream, find_stream(call, input.stream_name, input.stream_arn));
   kinesis::DescribeStreamSummaryOutput output;

@@ -112,7 +112,7 @@ std::string finish_answer(OperationCall& call, kinesis::GetRecordsWriter writer,
 }  // namespace
 
 env::Task<OperationResult> get_records(OperationCall& call) {
-  WEIR_API_TRY(const GetRecordsInput input, kinesis::decode_request<GetRecordsInput>(call.encoding, call.body));
+  WEIR_API_TRY(const GetRecordsInput input, co_await decode_input<GetRecordsInput>(call));
   WEIR_API_TRY(const ReadPlace place, find_place(call, input));
   if (input.dry_run.value_or(false)) co_return std::unexpected(kinesis::errors::dry_run());
 

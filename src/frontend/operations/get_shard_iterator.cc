@@ -81,8 +81,7 @@ ApiResult<std::pair<std::shared_ptr<const directory::Stream>, const directory::S
 }  // namespace
 
 env::Task<OperationResult> get_shard_iterator(OperationCall& call) {
-  WEIR_API_TRY(const GetShardIteratorInput input,
-               kinesis::decode_request<GetShardIteratorInput>(call.encoding, call.body));
+  WEIR_API_TRY(const GetShardIteratorInput input, co_await decode_input<GetShardIteratorInput>(call));
   WEIR_API_TRY(const auto found, find_shard(call, input));
   const auto& [stream, shard] = found;
   WEIR_API_TRY(const Start start, find_start(input, *stream, *shard, call.core.wall_now()));

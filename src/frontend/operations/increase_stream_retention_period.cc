@@ -8,7 +8,7 @@ namespace weir::frontend {
 
 env::Task<OperationResult> increase_stream_retention_period(OperationCall& call) {
   using Input = kinesis::IncreaseStreamRetentionPeriodInput;
-  WEIR_API_TRY(const Input input, kinesis::decode_request<Input>(call.encoding, call.body));
+  WEIR_API_TRY(const Input input, co_await decode_input<Input>(call));
   if (auto error = co_await over_call_rate(call)) co_return std::unexpected(std::move(*error));
   WEIR_API_TRY(const std::string name, addressed_stream(call, input.stream_name, input.stream_arn));
   const std::int64_t hours = *input.retention_period_hours;

@@ -85,7 +85,7 @@ std::string next_token(const OperationCall& call, const Listing& listing, ShardI
 }  // namespace
 
 env::Task<OperationResult> list_shards(OperationCall& call) {
-  WEIR_API_TRY(const ListShardsInput input, kinesis::decode_request<ListShardsInput>(call.encoding, call.body));
+  WEIR_API_TRY(const ListShardsInput input, co_await decode_input<ListShardsInput>(call));
   WEIR_API_TRY(const Listing listing, input.next_token ? continue_listing(call, input) : begin_listing(call, input));
   const directory::Stream& stream = *listing.stream;
   if (auto error = co_await over_call_rate(call, stream.name)) co_return std::unexpected(std::move(*error));

@@ -35,7 +35,7 @@ kinesis::StreamSummary summarize(const directory::Stream& stream) {
 }  // namespace
 
 env::Task<OperationResult> list_streams(OperationCall& call) {
-  WEIR_API_TRY(const ListStreamsInput input, kinesis::decode_request<ListStreamsInput>(call.encoding, call.body));
+  WEIR_API_TRY(const ListStreamsInput input, co_await decode_input<ListStreamsInput>(call));
   if (auto error = co_await over_call_rate(call)) co_return std::unexpected(std::move(*error));
   WEIR_API_TRY(const std::string after, page_start(call, input));
   const auto wanted = static_cast<std::size_t>(input.limit.value_or(model::limits::list_streams_max));

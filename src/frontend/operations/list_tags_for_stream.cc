@@ -8,8 +8,7 @@ namespace weir::frontend {
 
 env::Task<OperationResult> list_tags_for_stream(OperationCall& call) {
   using kinesis::ListTagsForStreamInput;
-  WEIR_API_TRY(const ListTagsForStreamInput input,
-               kinesis::decode_request<ListTagsForStreamInput>(call.encoding, call.body));
+  WEIR_API_TRY(const ListTagsForStreamInput input, co_await decode_input<ListTagsForStreamInput>(call));
   if (auto error = co_await over_call_rate(call)) co_return std::unexpected(std::move(*error));
   WEIR_API_TRY(const auto stream, find_stream(call, input.stream_name, input.stream_arn));
   const auto limit = static_cast<std::size_t>(input.limit.value_or(model::limits::tags_per_stream_max));

@@ -8,7 +8,7 @@ namespace weir::frontend {
 
 env::Task<OperationResult> merge_shards(OperationCall& call) {
   using kinesis::MergeShardsInput;
-  WEIR_API_TRY(const MergeShardsInput input, kinesis::decode_request<MergeShardsInput>(call.encoding, call.body));
+  WEIR_API_TRY(const MergeShardsInput input, co_await decode_input<MergeShardsInput>(call));
   if (auto error = co_await over_call_rate(call)) co_return std::unexpected(std::move(*error));
   WEIR_API_TRY(const std::string name, addressed_stream(call, input.stream_name, input.stream_arn));
   const std::optional<ShardIndex> shard = model::parse_shard_id(*input.shard_to_merge);

@@ -35,6 +35,7 @@ kinesis::ApiError put_error(OperationCall& call, cell::Refusal refusal, const di
   switch (refusal) {
     case cell::Refusal::throttled:
       call.services.metrics.records_throttled.add();
+      call.is_over_rate = true;
       return kinesis::errors::shard_rate_exceeded(model::shard_id(shard), stream.name, stream.scope.account);
     case cell::Refusal::unavailable:
     case cell::Refusal::shard_closed:

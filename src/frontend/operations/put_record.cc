@@ -35,8 +35,8 @@ std::string encode_success(const OperationCall& call, const directory::Shard& sh
 }  // namespace
 
 env::Task<OperationResult> put_record(OperationCall& call) {
-  WEIR_API_TRY(const PutRecordInput input, kinesis::decode_request<PutRecordInput>(call.encoding, call.body));
-  if (LargeWork::is_large(call.body.size())) co_await call.large_work.turn();  // decoded; next is to encode
+  WEIR_API_TRY(const PutRecordInput input, co_await decode_input<PutRecordInput>(call));
+  if (call.is_large()) co_await call.large_work.turn();  // decoded; next is to encode
   WEIR_API_TRY(auto stream, find_stream_with_shards(call, input.stream_name, input.stream_arn));
   WEIR_API_TRY(const RecordPlace place, place_record(*input.partition_key, input.explicit_hash_key));
   if (auto error = check_input(call, input, *stream)) co_return std::unexpected(std::move(*error));

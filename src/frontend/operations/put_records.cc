@@ -191,8 +191,8 @@ std::string encode_outcomes(OperationCall& call, const directory::Stream& stream
 }  // namespace
 
 env::Task<OperationResult> put_records(OperationCall& call) {
-  WEIR_API_TRY(const PutRecordsInput input, kinesis::decode_request<PutRecordsInput>(call.encoding, call.body));
-  if (LargeWork::is_large(call.body.size())) co_await call.large_work.turn();  // decoded; next is to encode
+  WEIR_API_TRY(const PutRecordsInput input, co_await decode_input<PutRecordsInput>(call));
+  if (call.is_large()) co_await call.large_work.turn();  // decoded; next is to encode
   WEIR_API_TRY(auto stream, find_stream_with_shards(call, input.stream_name, input.stream_arn));
   if (auto error = check_sizes(*input.records, *stream)) co_return std::unexpected(std::move(*error));
   WEIR_API_TRY(std::vector<Entry> entries, place_entries(*input.records));

@@ -8,8 +8,7 @@ namespace weir::frontend {
 
 env::Task<OperationResult> remove_tags_from_stream(OperationCall& call) {
   using kinesis::RemoveTagsFromStreamInput;
-  WEIR_API_TRY(const RemoveTagsFromStreamInput input,
-               kinesis::decode_request<RemoveTagsFromStreamInput>(call.encoding, call.body));
+  WEIR_API_TRY(const RemoveTagsFromStreamInput input, co_await decode_input<RemoveTagsFromStreamInput>(call));
   if (auto error = co_await over_call_rate(call)) co_return std::unexpected(std::move(*error));
   WEIR_API_TRY(const auto stream, find_stream(call, input.stream_name, input.stream_arn));
   const std::vector<std::string> keys(input.tag_keys->begin(), input.tag_keys->end());

@@ -18,7 +18,7 @@ kinesis::ApiError split_error(const directory::DirectoryRefusal& refusal, const 
 
 env::Task<OperationResult> split_shard(OperationCall& call) {
   using kinesis::SplitShardInput;
-  WEIR_API_TRY(const SplitShardInput input, kinesis::decode_request<SplitShardInput>(call.encoding, call.body));
+  WEIR_API_TRY(const SplitShardInput input, co_await decode_input<SplitShardInput>(call));
   if (auto error = co_await over_call_rate(call)) co_return std::unexpected(std::move(*error));
   WEIR_API_TRY(const std::string name, addressed_stream(call, input.stream_name, input.stream_arn));
   const std::optional<ShardIndex> shard = model::parse_shard_id(*input.shard_to_split);
