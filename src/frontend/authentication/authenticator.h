@@ -39,8 +39,8 @@ class Authenticator {
   // Reads the body (its hash is signed), so the body must still be as it was sent. Errors: the authentication errors of
   // API reference §2.6.
   [[nodiscard]] std::expected<Identity, kinesis::ApiError> authenticate(const net::HttpRequest& request, WallTime now);
-  // The same, with the body hashed as large work of the account: in pieces, or by another thread. What holds is what the
-  // credentials are when the whole body is hashed. `request` and this object outlive the task.
+  // The same, with the body hashed as large work of the account: in pieces, or by another thread. What holds is what
+  // the credentials are when the whole body is hashed. `request` and this object outlive the task.
   [[nodiscard]] env::Task<std::expected<Identity, kinesis::ApiError>> authenticate_in_pieces(
       const net::HttpRequest& request, WallTime now, LargeWork& work);
 
