@@ -7,7 +7,6 @@
 #include <ctime>
 #include <fstream>
 
-#include "load/busy.h"
 #include "load/disk_probe.h"
 #include "load/load.h"
 #include "load/rados_probe.h"
@@ -129,14 +128,6 @@ void add_tenant(CLI::App& app, std::string& plan_file) {
   });
 }
 
-void add_busy(CLI::App& app, BusyPlan& plan) {
-  CLI::App* command = app.add_subcommand("busy", "Takes the processor, and does nothing with it");
-  command->add_option("--cores", plan.cores)->required()->check(CLI::Range(0.0, 1.0));
-  command->add_option("--per-second", plan.per_second, "In so many pieces")->required()->check(CLI::Range(1.0, 1e5));
-  command->add_option("--seconds", plan.seconds)->required();
-  command->callback([&plan] { run_busy(plan); });
-}
-
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -149,8 +140,6 @@ int main(int argc, char** argv) {
   add_rados(app, options);
   std::string plan_file;
   add_tenant(app, plan_file);
-  BusyPlan busy_plan;
-  add_busy(app, busy_plan);
   CLI11_PARSE(app, argc, argv);
   return exit_code;
 }

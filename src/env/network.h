@@ -25,6 +25,9 @@ struct Endpoint {
 // One connected stream. Belongs to one core. At most one read and one write at a time.
 class Connection {
  public:
+  // Between two turns of connections that give way: short for who waits, and long enough for many to come together.
+  static constexpr Duration turn_interval = milliseconds(20);
+
   Connection() = default;
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -35,6 +38,10 @@ class Connection {
   [[nodiscard]] virtual Task<Result<std::size_t>> read_some(MutableBytes out, MonotonicTime deadline) = 0;
   // Writes all of `parts`, in order. After an error any part of them may have been sent. Errors: timeout, closed, io.
   [[nodiscard]] virtual Task<Result<void>> write_all(std::span<const BytesView> parts, MonotonicTime deadline) = 0;
+  // While on: what comes in wakes nobody, and is looked at at the next turn, together with that of all connections of
+  // the core that give way; what is there already when a read begins is read at once. For a peer that costs the others
+  // too much. A read in flight goes by it, too. A connection for which that is impossible goes on as before.
+  virtual void give_way(bool on) noexcept { static_cast<void>(on); }
   // Ends both directions; a read or write in flight comes back with `closed`. May be called more than once.
   virtual void close() noexcept = 0;
   [[nodiscard]] virtual const Endpoint& peer() const noexcept = 0;

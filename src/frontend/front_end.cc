@@ -26,13 +26,18 @@ kinesis::RequestHead head_of(const net::HttpRequest& request) {
   return head;
 }
 
+bool is_throttle(kinesis::ApiErrorCode code) noexcept {
+  return code == kinesis::ApiErrorCode::provisioned_throughput_exceeded ||
+         code == kinesis::ApiErrorCode::limit_exceeded;
+}
+
 void count_outcome(const FrontEndMetrics::PerOperation& metrics, const OperationResult& result) {
   if (result) {
     metrics.answered->add();
     return;
   }
   const kinesis::ApiErrorCode code = result.error().code;
-  if (code == kinesis::ApiErrorCode::provisioned_throughput_exceeded || code == kinesis::ApiErrorCode::limit_exceeded) {
+  if (is_throttle(code)) {
     metrics.throttled->add();
   } else if (kinesis::info(code).status >= 500) {
     metrics.server_errors->add();
@@ -45,14 +50,15 @@ void count_outcome(const FrontEndMetrics::PerOperation& metrics, const Operation
 
 env::Task<net::HttpResponse> FrontEnd::handle(net::HttpRequest& request) {
   const kinesis::RequestHead head = head_of(request);
-  bool ends_connection = false;
-  net::HttpResponse response = to_response(co_await answer(request, head, ends_connection), head);
-  response.ends_connection = ends_connection;
+  Aftermath aftermath;
+  net::HttpResponse response = to_response(co_await answer(request, head, aftermath), head);
+  response.ends_connection = aftermath.ends_connection;
+  response.gives_way = aftermath.gives_way;
   co_return response;
 }
 
 env::Task<kinesis::Answer> FrontEnd::answer(net::HttpRequest& request, const kinesis::RequestHead& head,
-                                            bool& ends_connection) {
+                                            Aftermath& aftermath) {
   kinesis::Decision decision = kinesis::dispatch(head, request.body);
   if (decision.answer) {
     services_.metrics.unknown_operations.add();
@@ -73,14 +79,14 @@ env::Task<kinesis::Answer> FrontEnd::answer(net::HttpRequest& request, const kin
   }
   if (request.connection_label != nullptr && !connections_.note(*request.connection_label, identity->account)) {
     services_.metrics.connections_over_share.add();
-    ends_connection = true;
+    aftermath.ends_connection = true;
   }
   if (decision.answer_when_authenticated) co_return std::move(*decision.answer_when_authenticated);
-  co_return co_await run_operation(decision, std::move(*identity), request.body);
+  co_return co_await run_operation(decision, std::move(*identity), request.body, aftermath);
 }
 
 env::Task<kinesis::Answer> FrontEnd::run_operation(const kinesis::Decision& decision, Identity identity,
-                                                   MutableBytes body) {
+                                                   MutableBytes body, Aftermath& aftermath) {
   const OperationFunction function = find_operation(decision.operation);
   const kinesis::ErrorForm form = kinesis::error_form(decision.encoding);
   if (function == nullptr) co_return kinesis::error_answer(kinesis::errors::unknown_operation(), form);
@@ -97,11 +103,15 @@ env::Task<kinesis::Answer> FrontEnd::run_operation(const kinesis::Decision& deci
                      .encoding = decision.encoding,
                      .identity = std::move(identity),
                      .body = body};
-  if (call.is_large() && large_work_.gives_way(call.identity.account)) {
+  if (call.is_large() && giving_way_.gives_way(call.identity.account)) {
     services_.metrics.large_requests_that_gave_way.add();
   }
   OperationResult result = co_await function(call);
-  if (call.is_over_rate && call.is_large()) large_work_.note_over_rate(call.identity.account);
+  if (call.is_over_rate || (!result && is_throttle(result.error().code))) {
+    giving_way_.note_refused(call.identity.account, body.size());
+    aftermath.gives_way = giving_way_.gives_way(call.identity.account);
+    if (aftermath.gives_way) services_.metrics.refusals_that_gave_way.add();
+  }
   const FrontEndMetrics::PerOperation& metrics =
       services_.metrics.operations[static_cast<std::size_t>(decision.operation)];
   count_outcome(metrics, result);

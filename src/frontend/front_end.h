@@ -9,6 +9,7 @@
 
 #include "frontend/authentication/authenticator.h"
 #include "frontend/connection_shares.h"
+#include "frontend/giving_way.h"
 #include "frontend/large_work.h"
 #include "frontend/operation.h"
 #include "frontend/routes.h"
@@ -28,7 +29,8 @@ class FrontEnd final : public net::HttpHandler {
         routes_(core),
         sealer_(token_key),
         connections_(services.account_connections_max),
-        large_work_(core) {}
+        giving_way_(core),
+        large_work_(core, giving_way_) {}
 
   [[nodiscard]] env::Task<net::HttpResponse> handle(net::HttpRequest& request) override;
   [[nodiscard]] net::HttpResponse refuse(std::uint16_t status) override;
@@ -38,11 +40,15 @@ class FrontEnd final : public net::HttpHandler {
   [[nodiscard]] env::Core& core() noexcept { return core_; }
 
  private:
-  // `ends_connection`: becomes true when the account of the request has more connections than its share.
+  // What becomes of the connection after an answer.
+  struct Aftermath {
+    bool ends_connection = false;  // the account has more connections than its share
+    bool gives_way = false;        // the request was over a rate, and not the first of its account
+  };
   [[nodiscard]] env::Task<kinesis::Answer> answer(net::HttpRequest& request, const kinesis::RequestHead& head,
-                                                  bool& ends_connection);
+                                                  Aftermath& aftermath);
   [[nodiscard]] env::Task<kinesis::Answer> run_operation(const kinesis::Decision& decision, Identity identity,
-                                                         MutableBytes body);
+                                                         MutableBytes body, Aftermath& aftermath);
   [[nodiscard]] net::HttpResponse to_response(kinesis::Answer answer, const kinesis::RequestHead& head);
 
   env::Core& core_;
@@ -51,6 +57,7 @@ class FrontEnd final : public net::HttpHandler {
   Routes routes_;
   model::TokenSealer sealer_;
   ConnectionShares connections_;
+  GivingWay giving_way_;
   LargeWork large_work_;
 };
 

@@ -4,21 +4,19 @@
 // at one moment. Each such piece of work waits for its turn; between two turns the core serves everything that is
 // ready. Whoever has more than a piece to do takes a turn for each, so that of two requests both go on.
 //
-// An account whose large requests are over a rate sends them in vain, and what they take of the processor the others
-// miss. For some seconds its large requests are hashed and decoded by a thread that gives way to everybody else: they
-// wait for a processor that nobody wants, those within the rate among them.
+// The large requests of an account that gives way are hashed and decoded by a thread that does so too: they wait for a
+// processor that nobody wants, those within the rate among them.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
 #include <string>
 
-#include "absl/container/flat_hash_map.h"
 #include "base/bytes.h"
-#include "base/time.h"
 #include "env/core.h"
 #include "env/task.h"
 #include "env/turn.h"
+#include "frontend/giving_way.h"
 
 namespace weir::frontend {
 
@@ -30,12 +28,10 @@ class LargeWork {
   // What is large is done in pieces of this size, where it can be. To hash one takes a core 0.2 ms; smaller ones cost
   // PutRecords of 700 KB some percent of its rate.
   static constexpr std::size_t piece_bytes = 256 * kibibyte;
-  // How long an account gives way after a large request of it was over a rate.
-  static constexpr Duration gives_way_time = seconds(5);
-  // Accounts remembered at most; one more is not, and goes on as everybody does.
-  static constexpr std::size_t accounts_max = 1'024;
 
-  explicit LargeWork(env::Core& core) noexcept : core_(core), turn_(core) {}
+  // `giving_way` is the core's, and outlives this.
+  LargeWork(env::Core& core, const GivingWay& giving_way) noexcept
+      : core_(core), giving_way_(giving_way), turn_(core) {}
 
   // Before a piece of large work, which then goes on until the caller next waits for something. First come, first
   // served.
@@ -45,15 +41,11 @@ class LargeWork {
     turn_.give_back();  // the next one comes when this piece is done, and lets what is ready go first in its turn
   }
 
-  // A large request of `account` was over a rate, wholly or in part.
-  void note_over_rate(const std::string& account);
-  [[nodiscard]] bool gives_way(const std::string& account) const;
-
   // Runs `work`, which only computes, and touches nothing that others touch meanwhile: as a piece of large work on this
   // core, or, of an account that gives way, on the thread for work that may wait.
   template <class Work>
   [[nodiscard]] env::Task<void> run(const std::string& account, Work work) {
-    if (gives_way(account)) {
+    if (giving_way_.gives_way(account)) {
       co_await core_.run_in_background([&work] { work(); });
       co_return;
     }
@@ -64,7 +56,8 @@ class LargeWork {
   template <class Work>
   [[nodiscard]] env::Task<void> run_in_pieces(const std::string& account, BytesView bytes, Work work) {
     while (!bytes.empty()) {
-      const BytesView piece = bytes.first(gives_way(account) ? bytes.size() : std::min(bytes.size(), piece_bytes));
+      const BytesView piece =
+          bytes.first(giving_way_.gives_way(account) ? bytes.size() : std::min(bytes.size(), piece_bytes));
       co_await run(account, [&work, piece] { work(piece); });
       bytes = bytes.subspan(piece.size());
     }
@@ -72,8 +65,8 @@ class LargeWork {
 
  private:
   env::Core& core_;
+  const GivingWay& giving_way_;
   env::Turn turn_;
-  absl::flat_hash_map<std::string, MonotonicTime> give_way_until_;
 };
 
 }  // namespace weir::frontend

@@ -55,6 +55,8 @@ struct HttpResponse {
   std::vector<SharedBytes> body_rest;  // behind `body`: what is too large to be copied together
   bool ends_connection = false;  // it takes no request after this one; those of HTTP/2 that are under way are answered
 
+  bool gives_way = false;  // the connection waits for its turn with its next request (env::Connection::give_way)
+
   [[nodiscard]] std::size_t body_bytes() const noexcept;
 };
 

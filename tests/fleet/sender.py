@@ -13,12 +13,6 @@ def mix(operation, bodies, per_second, connections, name=None):
             "connections": connections}
 
 
-def busy(cores, per_second, seconds, gives_way=False):
-    """A process that takes so much of a processor, in so many pieces, and does nothing with it. The caller ends it."""
-    words = ["busy", "--cores", f"{cores:.4f}", "--per-second", f"{per_second:.1f}", "--seconds", str(seconds)]
-    return subprocess.Popen([*idle_priority(gives_way), PROGRAM, *words])
-
-
 def idle_priority(gives_way):
     return ["chrt", "--idle", "0"] if gives_way else []
 

@@ -3,13 +3,8 @@
 The flood has a rate of its own, ten times what the limits admit, and not what the machine takes: what is measured is
 whether the fleet keeps one tenant from another, and not how it shares two cores with the program that floods it. The
 senders therefore run when nobody else wants to. What the flood costs is told apart from what would have to be borne in
-any case: a tenant who sends just what was admitted of the flood, when it was admitted, and nothing else; what is refused
-of that is sent again, so that as much is taken.
-
-Front ends, nodes, the engine and all senders share the processors of one machine. What refusing the flood, and sending
-it, takes of them is slower for everybody who waits for a processor, whatever a front end does. So the comparison is
-with what was admitted of the flood beside processes that do nothing, and take as much of the processors as the flood
-took more, in as many pieces. What it is without them is told, too.
+any case: the comparison is with a tenant who sends just what was admitted of the flood, when it was admitted, and nothing
+else; what is refused of that is sent again, so that as much is taken.
 """
 import math
 import os
@@ -24,7 +19,7 @@ from drill import FRONT_ENDS, PATIENCE
 from fleet_load import wait_known
 from harness import sigv4
 from harness.wire import ApiError, Wire, blob, wait_active
-from sender import Sender, busy, mix
+from sender import Sender, mix
 
 TIMES = 10
 FLOOD_SENT = 0.2  # what a busy machine may send of the flood and still show something
@@ -179,30 +174,6 @@ class Tenant(Sender):
         super().__init__([cluster.front_end_port(index) for index in range(FRONT_ENDS)], credentials, mixes, seconds, gives_way)
 
 
-class Burden:
-    """Processes that take as much of the processors as `flood` took more than `admitted`: as many as there are front ends,
-    and senders, who give way to everybody."""
-
-    def __init__(self, flood, admitted, seconds):
-        more = [max(0, one - other) for one, other in zip(flood.cores, admitted.cores)]
-        front_ends_and_nodes, senders = more[0] + more[1], more[2]
-        pieces = max(1, flood.requests_per_second() - admitted.requests_per_second())
-        self.processes = [busy(front_ends_and_nodes / FRONT_ENDS, pieces / FRONT_ENDS, seconds) for _ in range(FRONT_ENDS)]
-        self.processes += [busy(senders / len(flood.sent), pieces / len(flood.sent), seconds, gives_way=True) for _ in flood.sent]
-        self.began, self.before = time.monotonic(), self.used()
-
-    def used(self):
-        return sum(cpu_seconds_of(process.pid) for process in self.processes)
-
-    def cores(self):
-        return (self.used() - self.before) / (time.monotonic() - self.began)
-
-    def end(self):
-        for process in self.processes:
-            process.kill()
-            process.wait()
-
-
 def percentile(latencies, share):
     latencies = sorted(latencies)
     return latencies[min(len(latencies) - 1, math.ceil(share * len(latencies)) - 1)]
@@ -227,19 +198,15 @@ def together(one, two):
 
 
 class Measured:
-    """What the tenant who keeps to its limits sees, while the other sends `loads`, one from each of its senders, and
-    processes that do nothing take what `burden` (flood, admitted) says."""
+    """What the tenant who keeps to its limits sees, while the other sends `loads`, one from each of its senders."""
 
-    def __init__(self, cluster, mine, what, seconds, loads=(), burden=None):
+    def __init__(self, cluster, mine, what, seconds, loads=()):
         self.what, self.runs, self.seconds = what, 1, seconds + 4
         senders = [Tenant(cluster, POISON, load, self.seconds, gives_way=True) for load in loads]
         Tenant(cluster, GOOD, normal_load(mine), 1).result()
-        taker = Burden(*burden, self.seconds) if burden else None
         watch = Watch(cluster, senders)
         self.seen = Tenant(cluster, GOOD, normal_load(mine), seconds).result()
-        self.cores = [*watch.cores(), taker.cores() if taker else 0]
-        if taker:
-            taker.end()
+        self.cores = watch.cores()
         self.sent = [sender.result() for sender in senders]
 
     def and_again(self, other):
@@ -251,9 +218,6 @@ class Measured:
 
     def p99_ms(self, operations):
         return percentile([latency for name in operations for latency in self.seen[name]["latencies"]], 0.99)
-
-    def requests_per_second(self):
-        return sum(len(each["latencies"]) for result in self.sent for each in result.values()) / (self.seconds * self.runs)
 
     def taken(self):
         """Records of the other tenant that were taken: all, and large ones."""
@@ -289,20 +253,19 @@ def add_figures(figures, runs):
             for run in runs))
     figures.add("records taken of the other, and large ones of them", ", ".join(
         "{} and {}".format(*run.taken()) for run in runs if run.sent))
-    figures.add("cores of front ends, nodes, the other's senders, processes that do nothing", ", ".join(
+    figures.add("cores of front ends, nodes, the other's senders", ", ".join(
         " ".join(f"{cores:.2f}" for cores in run.cores) for run in runs))
     figures.add("errors", ", ".join(f"{errors_of(run.seen):.4%}" for run in runs), f"{OTHERS_ERRORS:.1%}")
     figures.add("  of which", {code: count for each in flood.seen.values() for code, count in each["answers"].items() if code})
 
 
 def add_and_check_p99(figures, runs, operations, what, full_length):
-    alone, flood, admitted, burdened = (run.p99_ms(operations) for run in runs)
-    control = max(admitted, burdened)  # a burden makes nobody faster: what is faster beside it is chance
-    bound = control * OTHERS_P99
-    figures.add(f"p99 of all {what}", f"{alone:.1f}, {flood:.1f}, {admitted:.1f}, {burdened:.1f} ms; the second is "
-                f"{flood / admitted:.2f} of the third", f"the second, {bound:.1f} ms: {OTHERS_P99} of the third or fourth")
+    alone, flood, admitted = (run.p99_ms(operations) for run in runs)
+    bound = admitted * OTHERS_P99
+    figures.add(f"p99 of all {what}", f"{alone:.1f}, {flood:.1f}, {admitted:.1f} ms; the second is "
+                f"{flood / admitted:.2f} of the third", f"the second, {bound:.1f} ms: {OTHERS_P99} of the third")
     if not full_length:  # a busy machine, and few samples
-        bound = max(bound * PATIENCE, control + HICCUP_MS)
+        bound = max(bound * PATIENCE, admitted + HICCUP_MS)
     return flood <= bound
 
 
@@ -321,16 +284,14 @@ def test_a_poison_tenant_throttles_nobody_else(cluster, two_tenants, figures, fu
         def part():
             return admitted_of(flood_of_tenant(others), moments)
         admitted = Measured(cluster, mine, "what was admitted of that", seconds, part())
-        burden = flood, admitted
-        burdened = Measured(cluster, mine, "the same, beside processes that do nothing", seconds, part(), burden)
         for number in range(1, rounds):
-            again = [(flood, lambda: flood_of_tenant(others), None), (admitted, part, None), (burdened, part, burden)]
-            for run, load, beside in again if number % 2 == 0 else reversed(again):
-                run.and_again(Measured(cluster, mine, "the same", seconds, load(), beside))
+            again = [(flood, lambda: flood_of_tenant(others)), (admitted, part)]
+            for run, load in again if number % 2 == 0 else reversed(again):
+                run.and_again(Measured(cluster, mine, "the same", seconds, load()))
     finally:
         for stream in [mine, *others]:
             stream.close()
-    runs = [alone, flood, admitted, burdened]
+    runs = [alone, flood, admitted]
     add_figures(figures, runs)
     held = [add_and_check_p99(figures, runs, PUTS, "puts", full_length),
             add_and_check_p99(figures, runs, OTHER_CALLS, "other calls", full_length)]

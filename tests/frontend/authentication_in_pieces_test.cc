@@ -44,8 +44,9 @@ std::string in_pieces(Authenticator& authenticator, TestRequest& request,
     }
   };
   const auto both = [&](env::Core& core) -> env::Task<int> {
-    LargeWork work(core);
-    if (gives_way) work.note_over_rate(vector_credential().account);
+    GivingWay giving_way(core);
+    LargeWork work(core, giving_way);
+    if (gives_way) giving_way.note_refused(vector_credential().account, mebibyte);
     bool done = false;
     env::TaskGroup tasks(core);
     tasks.spawn(authenticate(work, done));

@@ -45,6 +45,7 @@ struct Reply {
   std::string raw;
   WireValue body;  // null when it is empty or neither JSON nor CBOR
   bool ends_connection = false;
+  bool gives_way = false;
 
   [[nodiscard]] bool ok() const { return status == 200; }
   // "Code: message", and nothing for a success.

@@ -7,7 +7,6 @@
 #include <vector>
 
 #include "env/runtime.h"
-#include "env/sim/simulation.h"
 #include "env/task_group.h"
 
 namespace weir::frontend {
@@ -30,7 +29,8 @@ env::Task<void> small_requests(env::Core& core, std::string& log, std::size_t en
 }
 
 env::Task<int> many_at_one_moment(env::Core& core, std::string& log) {
-  LargeWork work(core);
+  const GivingWay giving_way(core);
+  LargeWork work(core, giving_way);
   env::TaskGroup tasks(core);
   tasks.spawn(small_requests(core, log, 200));
   for (int i = 0; i < 12; ++i) tasks.spawn(large_request(work, log));
@@ -54,7 +54,8 @@ env::Task<void> named_request(LargeWork& work, std::string& log, char name) {
 }
 
 env::Task<int> in_order(env::Core& core, std::string& log) {
-  LargeWork work(core);
+  const GivingWay giving_way(core);
+  LargeWork work(core, giving_way);
   env::TaskGroup tasks(core);
   for (const char name : {'a', 'b', 'c'}) tasks.spawn(named_request(work, log, name));
   co_await tasks.wait();
@@ -76,28 +77,30 @@ env::Task<bool> runs_on(env::Core& core, LargeWork& work, std::string account) {
 }
 
 env::Task<int> over_a_rate(env::Core& core) {
-  LargeWork work(core);
+  GivingWay giving_way(core);
+  LargeWork work(core, giving_way);
   EXPECT_TRUE(co_await runs_on(core, work, "floods"));
-  work.note_over_rate("floods");
+  giving_way.note_refused("floods", mebibyte);
   EXPECT_FALSE(co_await runs_on(core, work, "floods"));
   EXPECT_TRUE(co_await runs_on(core, work, "keeps to its limits"));
   co_return 0;
 }
 
-TEST(LargeWork, OfAnAccountOverItsRateIsDoneByAnotherThread) {
+TEST(LargeWork, OfAnAccountThatGivesWayIsDoneByAnotherThread) {
   const auto runtime = env::make_real_runtime({.cores = 1, .blocking_threads = 1, .background_thread = true});
   ASSERT_EQ(runtime->run([&] { return over_a_rate(runtime->core(0)); }), 0);
 }
 
 env::Task<int> pieces_of(env::Core& core) {
-  LargeWork work(core);
+  GivingWay giving_way(core);
+  LargeWork work(core, giving_way);
   const std::string bytes(2 * LargeWork::piece_bytes + 1, 'x');
   std::vector<std::size_t> sizes;
   const auto note = [&](BytesView piece) { sizes.push_back(piece.size()); };
   co_await work.run_in_pieces("account", as_bytes(bytes), note);
   EXPECT_EQ(sizes, (std::vector<std::size_t>{LargeWork::piece_bytes, LargeWork::piece_bytes, 1}));
   sizes.clear();
-  work.note_over_rate("account");
+  giving_way.note_refused("account", mebibyte);
   co_await work.run_in_pieces("account", as_bytes(bytes), note);
   EXPECT_EQ(sizes, std::vector<std::size_t>{bytes.size()}) << "nobody waits for it";
   co_await work.run_in_pieces("account", {}, note);
@@ -108,44 +111,6 @@ env::Task<int> pieces_of(env::Core& core) {
 TEST(LargeWork, IsDoneInPiecesOnlyWhereOthersWait) {
   const auto runtime = env::make_real_runtime({.cores = 1, .blocking_threads = 1, .background_thread = true});
   ASSERT_EQ(runtime->run([&] { return pieces_of(runtime->core(0)); }), 0);
-}
-
-env::Task<int> in_time(env::Core& core) {
-  LargeWork work(core);
-  EXPECT_FALSE(work.gives_way("a"));
-  work.note_over_rate("a");
-  co_await core.sleep_for(LargeWork::gives_way_time - milliseconds(1));
-  EXPECT_TRUE(work.gives_way("a"));
-  EXPECT_FALSE(work.gives_way("b"));
-  work.note_over_rate("a");
-  co_await core.sleep_for(LargeWork::gives_way_time - milliseconds(1));
-  EXPECT_TRUE(work.gives_way("a"));
-  co_await core.sleep_for(milliseconds(1));
-  EXPECT_FALSE(work.gives_way("a"));
-  co_return 0;
-}
-
-TEST(LargeWork, AnAccountGivesWayForSomeSecondsAfterItWasOverARate) {
-  env::Simulation simulation({.seed = 1});
-  ASSERT_EQ(simulation.run([&] { return in_time(simulation.core(0)); }), 0);
-}
-
-env::Task<int> many_accounts(env::Core& core) {
-  LargeWork work(core);
-  for (std::size_t i = 0; i < LargeWork::accounts_max; ++i) work.note_over_rate(std::to_string(i));
-  work.note_over_rate("one more");
-  EXPECT_FALSE(work.gives_way("one more"));
-  EXPECT_TRUE(work.gives_way("0"));
-  co_await core.sleep_for(LargeWork::gives_way_time);
-  work.note_over_rate("one more");
-  EXPECT_TRUE(work.gives_way("one more"));
-  EXPECT_FALSE(work.gives_way("0"));
-  co_return 0;
-}
-
-TEST(LargeWork, RemembersABoundedNumberOfAccounts) {
-  env::Simulation simulation({.seed = 1});
-  ASSERT_EQ(simulation.run([&] { return many_accounts(simulation.core(0)); }), 0);
 }
 
 }  // namespace

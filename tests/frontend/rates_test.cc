@@ -131,19 +131,58 @@ TEST_P(RatesEncoding, WhoSendsLargeRequestsBeyondARateGivesWayForAWhile) {
     co_await floods.create("s", 1);
     co_await other.create("t", 1);
     EXPECT_FALSE(co_await gives_way(floods, "s"));
-    expect_accepted(co_await put_records(floods, entries(500)), 500, 500);
-    const Map small{{"StreamName", "s"}, {"PartitionKey", "k"}, {"Data", Blob{"x"}}};
-    for (int i = 0; i < 2'000; ++i) (void)co_await floods.call("PutRecord", small);
-    EXPECT_GT(server.metrics().records_throttled.value(), 0U);
-    co_await calm_down(floods);
-    EXPECT_FALSE(co_await gives_way(floods, "s")) << "only small requests were over the rate";
-
     expect_accepted(co_await put_records(floods, entries(5, 300 * kibibyte)), 3, 5);
     co_await calm_down(floods);
     EXPECT_TRUE(co_await gives_way(floods, "s"));
     EXPECT_FALSE(co_await gives_way(other, "t"));
-    co_await floods.server.home().sleep_for(LargeWork::gives_way_time);
+    co_await floods.server.home().sleep_for(GivingWay::gives_way_time);
     EXPECT_FALSE(co_await gives_way(floods, "s"));
+  });
+}
+
+// What is said of the connection after each of `count` calls: 'w' that it gives way, '.' that it does not, and whether
+// the call was refused: 'W', '!'.
+env::Task<std::string> said_after(Client client, std::string operation, Map input, std::size_t count) {
+  std::string said;
+  for (std::size_t i = 0; i < count; ++i) {
+    const Reply reply = co_await client.call(operation, input);
+    said += reply.ok() ? (reply.gives_way ? 'w' : '.') : (reply.gives_way ? 'W' : '!');
+  }
+  co_return said;
+}
+
+TEST_P(RatesEncoding, AConnectionWhoseRequestWasRefusedGivesWayWhenManyAre) {
+  run_server({.enforce_rates = true}, [encoding = GetParam()](TestServer& server) -> env::Task<void> {
+    const Client floods{.server = server, .encoding = encoding};
+    const Client other{.server = server, .encoding = encoding, .account_id = std::string(other_account)};
+    co_await floods.create("s", 1);
+    co_await other.create("t", 1);
+    const Map list{};
+    const std::string said = co_await said_after(floods, "ListStreams", list, 100);
+    const std::size_t first_refused = said.find('!');
+    const std::size_t many = GivingWay::refused_per_second_max;
+    EXPECT_EQ(said, std::string(first_refused, '.') + std::string(many, '!') +
+                        std::string(said.size() - first_refused - many, 'W'));
+    EXPECT_EQ(server.metrics().refusals_that_gave_way.value(), said.size() - first_refused - many);
+    // It is the refused requests of the account that wait, whatever they are, and those of nobody else.
+    const Map single{{"StreamName", "s"}, {"PartitionKey", "k"}, {"Data", Blob{"x"}}};
+    EXPECT_EQ(co_await said_after(floods, "PutRecord", single, 10), "..........");
+    EXPECT_EQ(co_await said_after(other, "ListStreams", list, 10), ".....!!!!!");
+    const auto get = Map{{"ShardIterator", co_await floods.iterator("s", shard_name(0), "TRIM_HORIZON")}};
+    EXPECT_EQ(co_await said_after(floods, "GetRecords", get, 6), ".....W");
+    co_await server.home().sleep_for(GivingWay::gives_way_time);
+    EXPECT_EQ(co_await said_after(floods, "ListStreams", list, 10), ".....!!!!!");
+  });
+}
+
+TEST(Rates, APartlyRefusedRequestCountsAsRefused) {
+  run_server({.enforce_rates = true}, [](TestServer& server) -> env::Task<void> {
+    const Client client{.server = server};
+    co_await client.create("s", 1);
+    const Map five{{"StreamName", "s"}, {"Records", entries(5, 300 * kibibyte)}};
+    EXPECT_EQ(co_await said_after(client, "PutRecords", five, 1), "w");
+    const Map one{{"StreamName", "s"}, {"Records", entries(1)}};
+    EXPECT_EQ(co_await said_after(client, "PutRecords", one, 1), ".");
   });
 }
 

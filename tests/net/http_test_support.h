@@ -47,6 +47,8 @@ class EchoHandler final : public HttpHandler {
     HttpResponse response;
     response.headers.emplace_back("x-echo", "yes");
     if (request.path == "/last") response.ends_connection = true;
+    if (request.path == "/over") response.gives_way = true;
+    seen_at = core_.now();
     if (request.path == "/labelled") {
       response.body = *request.connection_label == nullptr ? "new" : "known";
       *request.connection_label = std::make_shared<int>(1);
@@ -73,6 +75,7 @@ class EchoHandler final : public HttpHandler {
   void release() { released_.notify_all(); }
 
   std::vector<std::string> seen;
+  MonotonicTime seen_at{};  // the last of them
   std::size_t running = 0;
   std::size_t running_max = 0;
   unsigned padding_sum = 0;

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "net/client.h"
+#include "net/http2/http2_client.h"
 #include "tests/net/http2_test_client.h"
 #include "tests/net/served.h"
 #include "tests/support/simulation_test.h"
@@ -132,6 +133,49 @@ TEST(HttpServer, AnswersATooLargeBodySoThatItsSenderSeesIt) {
     EXPECT_FALSE(client.is_connected());
     EXPECT_EQ(served.seen(), 0U);
   });
+}
+
+// How many of 40 requests to `path` were followed by one that the server looked at at a turn of connections that give
+// way.
+template <class Client>
+env::Task<int> followers_in_turn(Served& served, Client& client, std::string path) {
+  env::Core& core = served.simulation.core(0);
+  int in_turn = 0;
+  for (int i = 0; i < 40; ++i) {
+    EXPECT_TRUE((co_await client.send({.target = path}, no_deadline)).has_value());
+    co_await core.sleep_for(microseconds(core.random_u64() % 100'000));
+    const MonotonicTime sent = core.now();
+    EXPECT_TRUE((co_await client.send({.target = "/follows"}, no_deadline)).has_value());
+    MonotonicTime seen{};
+    for (const auto& handler : served.handlers) seen = std::max(seen, handler->seen_at);
+    EXPECT_GE(seen, sent);
+    in_turn += seen.time_since_epoch() % env::Connection::turn_interval == Duration(0) ? 1 : 0;
+  }
+  co_return in_turn;
+}
+
+TEST(HttpServer, AfterAnAnswerThatGivesWayTheNextRequestWaitsForATurn) {
+  const CertificatePem pem = test_certificate();
+  for (const bool secured : {false, true}) {
+    const auto options = [&](Served& served, std::string protocol) {
+      auto tls = secured ? client_tls({.trusted_pem = pem.certificate, .protocols = {std::move(protocol)}}) : nullptr;
+      return HttpClientOptions{
+          .endpoint = served.server->local(), .host = secured ? "weir.example" : "", .tls = std::move(tls)};
+    };
+    with_server(
+        {},
+        [&](Served& served) -> env::Task<void> {
+          env::Core& core = served.simulation.core(0);
+          HttpClient http1(core, options(served, "http/1.1"));
+          EXPECT_EQ(co_await followers_in_turn(served, http1, "/over"), 40);
+          EXPECT_LE(co_await followers_in_turn(served, http1, "/other"), 1);
+          Http2Client http2(core, options(served, "h2"));
+          EXPECT_EQ(co_await followers_in_turn(served, http2, "/over"), 40);
+          EXPECT_LE(co_await followers_in_turn(served, http2, "/other"), 1);
+          co_await http2.stop();
+        },
+        secured ? server_tls(pem) : nullptr);
+  }
 }
 
 TEST(HttpServer, GivesUpAReaderThatDoesNotRead) {

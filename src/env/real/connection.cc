@@ -32,13 +32,17 @@ void RealConnection::Direction::expect(MonotonicTime deadline) {
 
 void RealConnection::Direction::on_expiry() {
   armed_for_ = no_deadline;
-  if (deadline_ == no_deadline || !operation.pending()) return;
+  if (deadline_ == no_deadline || (!operation.pending() && !turn.waiting())) return;
   if (deadline_ > connection_.core_.now()) {
     armed_for_ = deadline_;
     connection_.core_.arm(*this, deadline_);
     return;
   }
   timed_out_ = true;
+  if (turn.waiting()) {
+    connection_.core_.read_turns().end_wait(turn);
+    return;
+  }
   // Ends the waits of both directions; the one that has time left starts again.
   boost::system::error_code ignored;
   ignored = connection_.socket_.cancel(ignored);
@@ -58,56 +62,126 @@ RealConnection::RealConnection(RealCore& core, Descriptor descriptor, Endpoint p
 void RealConnection::close() noexcept {
   if (closed_) return;
   closed_ = true;
+  if (apart_.is_open()) {
+    core_.read_turns().remove(apart_.get(), reading_.turn);
+    apart_.reset();
+    return;
+  }
   boost::system::error_code ignored;
   ignored = socket_.close(ignored);
+}
+
+// Leaves the socket where it is when that is impossible.
+bool RealConnection::watch_apart() noexcept {
+  if (apart_.is_open()) return true;
+  if (writing_.operation.pending()) return false;  // the loop watches it for the writer
+  boost::system::error_code error;
+  Descriptor descriptor(socket_.release(error));
+  if (error) {
+    static_cast<void>(descriptor.release());
+    return false;
+  }
+  apart_ = std::move(descriptor);
+  if (core_.read_turns().add(apart_.get(), reading_.turn)) return true;
+  watch_in_loop();
+  return false;
+}
+
+void RealConnection::watch_in_loop() noexcept {
+  if (!apart_.is_open()) return;
+  core_.read_turns().remove(apart_.get(), reading_.turn);
+  boost::system::error_code error;
+  error = socket_.assign(boost::asio::ip::tcp::v4(), apart_.get(), error);
+  if (error) {
+    close();
+  } else {
+    static_cast<void>(apart_.release());
+  }
+}
+
+void RealConnection::give_way(bool on) noexcept {
+  if (gives_way_ == on) return;
+  gives_way_ = on;
+  // A read under way begins anew.
+  core_.read_turns().end_wait(reading_.turn);
+  if (!reading_.operation.pending()) return;
+  boost::system::error_code ignored;
+  ignored = socket_.cancel(ignored);
+}
+
+std::optional<Result<std::size_t>> RealConnection::read_now(MutableBytes out) {
+  ssize_t got = 0;
+  do {
+    got = ::recv(descriptor(), out.data(), out.size(), MSG_DONTWAIT);
+  } while (got < 0 && errno == EINTR);
+  if (got < 0) {
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return std::nullopt;
+    return std::unexpected(socket_error(errno, "recv"));
+  }
+  at_end_ = got == 0;
+  ++reads_without_waiting_;
+  bytes_in_a_row_ += static_cast<std::size_t>(got);
+  more_is_likely_ = static_cast<std::size_t>(got) == out.size();
+  return static_cast<std::size_t>(got);
+}
+
+Result<std::size_t> RealConnection::outcome_of_read(std::size_t room) {
+  const Operation& outcome = reading_.operation;
+  if (outcome.error == boost::asio::error::eof) {
+    at_end_ = true;
+    return 0U;
+  }
+  if (closed_) return std::unexpected(closed_error());
+  if (outcome.error) return std::unexpected(socket_error(outcome.error.value(), "recv"));
+  more_is_likely_ = outcome.bytes == room;
+  bytes_in_a_row_ += outcome.bytes;
+  return outcome.bytes;
 }
 
 Task<Result<std::size_t>> RealConnection::read_some(MutableBytes out, MonotonicTime deadline) {
   WEIR_ASSERT(!out.empty());
   if (closed_) co_return std::unexpected(closed_error());
   if (at_end_) co_return 0;
-  if (bytes_in_a_row_ >= bytes_read_in_a_row_max) {
+  const bool many_in_a_row = reads_without_waiting_ >= reads_without_waiting_max;
+  if (bytes_in_a_row_ >= bytes_read_in_a_row_max || (gives_way_ && many_in_a_row)) {
     bytes_in_a_row_ = 0;
+    reads_without_waiting_ = 0;
     co_await core_.yield();
     if (closed_) co_return std::unexpected(closed_error());
   }
   out = out.first(std::min(out.size(), bytes_read_in_a_row_max));
   // Asio tries to read at once by itself, but hands the outcome through its queue. That detour is worth avoiding only
   // when there is probably something to read.
-  if (more_is_likely_ && reads_without_waiting_ < reads_without_waiting_max) {
-    const ssize_t got = ::recv(socket_.native_handle(), out.data(), out.size(), MSG_DONTWAIT);
-    if (got > 0) {
-      ++reads_without_waiting_;
-      bytes_in_a_row_ += static_cast<std::size_t>(got);
-      more_is_likely_ = static_cast<std::size_t>(got) == out.size();
-      co_return static_cast<std::size_t>(got);
-    }
+  if (gives_way_ || (more_is_likely_ && !many_in_a_row)) {
+    if (auto got = read_now(out)) co_return std::move(*got);
   }
   reads_without_waiting_ = 0;
-  const Operation& outcome = reading_.operation;
-  do {
+  for (;;) {
     reading_.expect(deadline);
-    co_await reading_.operation.wait([&](auto handler) {
-      socket_.async_read_some(boost::asio::buffer(out.data(), out.size()), std::move(handler));
-    });
-    reading_.finish();
-  } while (outcome.error == boost::asio::error::operation_aborted && !closed_ && !reading_.timed_out());
-
-  if (!outcome.error) {
-    more_is_likely_ = outcome.bytes == out.size();
-    bytes_in_a_row_ += outcome.bytes;
-    co_return outcome.bytes;
+    if (gives_way_ && watch_apart()) {
+      co_await core_.read_turns().wait(reading_.turn);
+      reading_.finish();
+      if (closed_) co_return std::unexpected(closed_error());
+      if (auto got = read_now(out)) co_return std::move(*got);
+    } else {
+      watch_in_loop();
+      if (closed_) co_return std::unexpected(closed_error());
+      co_await reading_.operation.wait([&](auto handler) {
+        socket_.async_read_some(boost::asio::buffer(out.data(), out.size()), std::move(handler));
+      });
+      reading_.finish();
+      // Aborted: closed, timed out, or to begin anew.
+      if (closed_ || reading_.operation.error != boost::asio::error::operation_aborted) {
+        co_return outcome_of_read(out.size());
+      }
+    }
+    if (reading_.timed_out()) co_return fail(ErrorCode::timeout, "nothing to read before the deadline");
   }
-  if (outcome.error == boost::asio::error::eof) {
-    at_end_ = true;
-    co_return 0;
-  }
-  if (closed_) co_return std::unexpected(closed_error());
-  if (reading_.timed_out()) co_return fail(ErrorCode::timeout, "nothing to read before the deadline");
-  co_return std::unexpected(socket_error(outcome.error.value(), "recv"));
 }
 
 Task<Result<void>> RealConnection::wait_writable(MonotonicTime deadline) {
+  watch_in_loop();
+  if (closed_) co_return std::unexpected(closed_error());
   const Operation& outcome = writing_.operation;
   do {
     writing_.expect(deadline);
@@ -136,7 +210,7 @@ Task<Result<void>> RealConnection::write_all(std::span<const BytesView> parts, M
       co_await core_.yield();
     }
     if (closed_) co_return std::unexpected(closed_error());
-    const ssize_t sent = send_some(socket_.native_handle(), gather);
+    const ssize_t sent = send_some(descriptor(), gather);
     if (sent >= 0) {
       gather.advance(static_cast<std::size_t>(sent));
       in_a_row += static_cast<std::size_t>(sent);

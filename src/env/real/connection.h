@@ -2,6 +2,7 @@
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>
+#include <optional>
 
 #include "env/network.h"
 #include "env/real/core.h"
@@ -21,6 +22,7 @@ class RealConnection final : public Connection {
 
   [[nodiscard]] Task<Result<std::size_t>> read_some(MutableBytes out, MonotonicTime deadline) override;
   [[nodiscard]] Task<Result<void>> write_all(std::span<const BytesView> parts, MonotonicTime deadline) override;
+  void give_way(bool on) noexcept override;
   void close() noexcept override;
   [[nodiscard]] const Endpoint& peer() const noexcept override { return peer_; }
 
@@ -45,6 +47,7 @@ class RealConnection final : public Connection {
     void on_expiry() override;
 
     Operation operation;
+    ReadTurns::Waiter turn;  // only reads wait so
 
    private:
     RealConnection& connection_;
@@ -53,18 +56,27 @@ class RealConnection final : public Connection {
     bool timed_out_ = false;
   };
 
+  // The socket is watched either by the loop or apart, by the turns.
+  [[nodiscard]] int descriptor() noexcept { return apart_.is_open() ? apart_.get() : socket_.native_handle(); }
+  [[nodiscard]] bool watch_apart() noexcept;
+  void watch_in_loop() noexcept;
+  // What is there; nothing where nothing is. Does not wait.
+  [[nodiscard]] std::optional<Result<std::size_t>> read_now(MutableBytes out);
+  [[nodiscard]] Result<std::size_t> outcome_of_read(std::size_t room);
   [[nodiscard]] Task<Result<void>> wait_writable(MonotonicTime deadline);
   [[nodiscard]] Error closed_error() const { return Error{ErrorCode::closed, "the connection is closed"}; }
 
   RealCore& core_;
   Socket socket_;
+  Descriptor apart_;  // the socket while the turns watch it, and the loop does not
   Endpoint peer_;
   Direction reading_{*this};
   Direction writing_{*this};
   int reads_without_waiting_ = 0;
   std::size_t bytes_in_a_row_ = 0;  // read since this connection last let others run
   bool more_is_likely_ = false;     // the last read filled its buffer
-  bool at_end_ = false;             // the peer has finished sending
+  bool gives_way_ = false;
+  bool at_end_ = false;  // the peer has finished sending
   bool closed_ = false;
 };
 

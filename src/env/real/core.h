@@ -15,6 +15,7 @@
 #include "env/real/blocking_pool.h"
 #include "env/real/operation_memory.h"
 #include "env/real/post_queue.h"
+#include "env/real/read_turns.h"
 #include "env/timer_queue.h"
 
 namespace weir::env::real {
@@ -51,6 +52,7 @@ class RealCore final : public Core {
   }
   [[nodiscard]] BlockingPool& pool() noexcept { return pool_; }
   [[nodiscard]] boost::asio::io_context& io() noexcept { return io_; }
+  [[nodiscard]] ReadTurns& read_turns() noexcept { return read_turns_; }
 
   // Every completion handler calls this first: the loop is awake, whoever posts need not wake it.
   void woke() noexcept;
@@ -93,6 +95,7 @@ class RealCore final : public Core {
   std::unique_ptr<FileSystem> files_;
   std::unique_ptr<Network> network_;
   TimerQueue timers_;
+  ReadTurns read_turns_{*this};
   std::uint64_t random_state_;
 
   PostQueue posted_;

@@ -39,6 +39,12 @@ Result<std::size_t> SimulatedConnection::take(MutableBytes out) {
   return length;
 }
 
+Task<void> SimulatedConnection::wait_for_turn() {
+  const Duration interval = Connection::turn_interval;
+  const MonotonicTime turn(((core_.now().time_since_epoch() + interval) / interval) * interval);
+  while (!self().closed && core_.now() < turn) static_cast<void>(co_await readable_.wait_until(turn));
+}
+
 Task<Result<std::size_t>> SimulatedConnection::read_some(MutableBytes out, MonotonicTime deadline) {
   core_.check_current();
   WEIR_ASSERT_NOTE(!reading_ && !out.empty(), "one read at a time, of at least one byte");
@@ -56,6 +62,7 @@ Task<Result<std::size_t>> SimulatedConnection::read_some(MutableBytes out, Monot
       result = fail(ErrorCode::timeout, "nothing came from " + to_string(peer()) + " in time");
     } else if (!side.incoming.finished) {
       static_cast<void>(co_await readable_.wait_until(deadline));
+      if (gives_way_ && !self().incoming.arrived.empty()) co_await wait_for_turn();
       continue;
     }
     break;

@@ -51,6 +51,7 @@ class SimulatedConnection final : public Connection {
   ~SimulatedConnection() override;
   [[nodiscard]] Task<Result<std::size_t>> read_some(MutableBytes out, MonotonicTime deadline) override;
   [[nodiscard]] Task<Result<void>> write_all(std::span<const BytesView> parts, MonotonicTime deadline) override;
+  void give_way(bool on) noexcept override { gives_way_ = on; }
   void close() noexcept override;
   [[nodiscard]] const Endpoint& peer() const noexcept override { return other().endpoint; }
 
@@ -62,6 +63,7 @@ class SimulatedConnection final : public Connection {
   [[nodiscard]] SimulatedStream::Side& self() const noexcept { return stream_->sides[side_]; }
   [[nodiscard]] SimulatedStream::Side& other() const noexcept { return stream_->sides[1 - side_]; }
   [[nodiscard]] Result<std::size_t> take(MutableBytes out);
+  [[nodiscard]] Task<void> wait_for_turn();
   [[nodiscard]] Task<Result<void>> write_part(BytesView part, MonotonicTime deadline);
 
   SimulatedCore& core_;
@@ -70,6 +72,7 @@ class SimulatedConnection final : public Connection {
   std::size_t side_;
   Event readable_;
   Event writable_;
+  bool gives_way_ = false;
   bool reading_ = false;
   bool writing_ = false;
 };

@@ -200,6 +200,7 @@ env::Task<bool> Http1Connection::serve_request(Http1Framing framing) {
   context_.metrics.requests_http1.add();
   context_.metrics.received_bytes.add(request_bytes_);
   HttpResponse response = co_await context_.handler.handle(request_);
+  connection_.give_way(response.gives_way);
   finish_request();
   MemoryReservation reserved;
   if (const std::size_t bytes = response.body_bytes();

@@ -146,6 +146,7 @@ env::Task<void> Http2Connection::serve_stream(Http2Stream& stream) {
     co_return;
   }
   if (broken_) co_return;
+  connection_.give_way(response.gives_way);
   if (response.ends_connection) begin_drain();
   if (const std::size_t bytes = response.body_bytes();
       bytes > unbudgeted_response_bytes && !stream.response_memory.resize(context_.resources.response_memory, bytes)) {
