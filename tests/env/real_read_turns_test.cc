@@ -77,6 +77,46 @@ Task<int> many(Runtime& runtime) {
 
 TEST(ReadTurns, ServesAllThatAreReady) { EXPECT_EQ(run(1, many), 0); }
 
+// A connection that is ready again and again, until `done`.
+Task<void> ping_pong(Core& core, Pair& pair, std::string& log, const bool& done) {
+  while (!done) {
+    EXPECT_TRUE(co_await write_text(*pair.client, "n", no_deadline));
+    co_await read_and_log(*pair.server, "n", log);
+    EXPECT_TRUE(co_await write_text(*pair.server, "n", no_deadline));
+    EXPECT_EQ(co_await read_text(*pair.client, 1, no_deadline), "n");
+    co_await core.yield();
+  }
+}
+
+Task<int> one_by_one(Runtime& runtime) {
+  constexpr std::size_t count = 100;
+  Core& core = runtime.core(0);
+  std::vector<Pair> pairs(count);
+  Pair other = co_await connect_pair(core, core);
+  std::string log;
+  bool done = false;
+  TaskGroup ready(core);
+  for (Pair& pair : pairs) {
+    pair = co_await connect_pair(core, core);
+    pair.server->give_way(true);
+    ready.spawn(read_and_log(*pair.server, "x", log));
+  }
+  for (const Pair& pair : pairs) EXPECT_TRUE(co_await write_text(*pair.client, "x", no_deadline));
+  TaskGroup busy(core);
+  busy.spawn(ping_pong(core, other, log, done));
+  co_await ready.wait();
+  done = true;
+  co_await busy.wait();
+  EXPECT_EQ(std::ranges::count(log, 'x'), static_cast<std::ptrdiff_t>(count));
+  // The system may take its time to bring bytes from one end to the other, now and then.
+  std::size_t nothing_between = 0;
+  for (std::size_t at = log.find("xx"); at != std::string::npos; at = log.find("xx", at + 1)) ++nothing_between;
+  EXPECT_LT(nothing_between, count / 4) << log;
+  co_return 0;
+}
+
+TEST(ReadTurns, BetweenAnyTwoOfThemTheCoreServesWhatElseIsReady) { EXPECT_EQ(run(1, one_by_one), 0); }
+
 Task<int> to_and_fro(Runtime& runtime) {
   Core& core = runtime.core(0);
   Pair pair = co_await connect_pair(core, core);

@@ -160,7 +160,7 @@ void RealCore::wait_ready() {
     io_.run_one();
   } else if (io_.run_one_until(std::chrono::steady_clock::time_point(deadline.time_since_epoch())) == 0) {
     // Asio does not even look when the time has come already; timers that are always due must not starve the sockets.
-    io_.poll_one();
+    poll_ready();
   }
   woke();
 }

@@ -2,9 +2,17 @@
 
 #include <sys/epoll.h>
 
+#include <algorithm>
 #include <array>
+#include <utility>
 
 namespace weir::env::real {
+namespace {
+
+// Of 128 connections each, in one turn; the others are told in the next.
+constexpr int portions_max = 64;
+
+}  // namespace
 
 ReadTurns::ReadTurns(Core& core) : core_(core), watch_(::epoll_create1(EPOLL_CLOEXEC)) {}
 
@@ -34,21 +42,43 @@ void ReadTurns::begin_wait(Waiter& waiter, std::coroutine_handle<> awaiting) {
 
 void ReadTurns::end_wait(Waiter& waiter) noexcept {
   if (!waiter.waiting_) return;
-  waiter.waiting_ = false;
+  if (waiter.ready_) *std::ranges::find(ready_, &waiter) = nullptr;
+  waiter.waiting_ = waiter.ready_ = false;
   --waiters_;
   core_.post(waiter.node_);
 }
 
-void ReadTurns::on_expiry() {
-  // Nobody runs before all are told: a waiter cannot go away in between.
+void ReadTurns::look() {
   std::array<epoll_event, 128> events;
-  int count = 0;
-  do {
-    count = ::epoll_wait(watch_.get(), events.data(), static_cast<int>(events.size()), 0);
-    for (int i = 0; i < count; ++i) end_wait(*static_cast<Waiter*>(events[static_cast<std::size_t>(i)].data.ptr));
-  } while (count == static_cast<int>(events.size()));
-  armed_ = waiters_ != 0;
-  if (armed_) core_.arm(*this, core_.now() + Connection::turn_interval);
+  for (int portion = 0; portion < portions_max; ++portion) {
+    const int count = ::epoll_wait(watch_.get(), events.data(), static_cast<int>(events.size()), 0);
+    for (int i = 0; i < count; ++i) {
+      auto& waiter = *static_cast<Waiter*>(events[static_cast<std::size_t>(i)].data.ptr);
+      if (!waiter.waiting_ || waiter.ready_) continue;
+      waiter.ready_ = true;
+      ready_.push_back(&waiter);
+    }
+    if (count < static_cast<int>(events.size())) break;
+  }
+}
+
+void ReadTurns::on_expiry() {
+  if (ready_.empty()) look();
+  // One at a time: the core serves what else is ready before the timer fires again.
+  while (next_ready_ < ready_.size()) {
+    Waiter* const waiter = std::exchange(ready_[next_ready_++], nullptr);
+    if (waiter == nullptr) continue;
+    waiter->ready_ = false;
+    end_wait(*waiter);
+    break;
+  }
+  const bool more = next_ready_ < ready_.size();
+  if (!more) {
+    ready_.clear();
+    next_ready_ = 0;
+  }
+  armed_ = more || waiters_ != 0;
+  if (armed_) core_.arm(*this, core_.now() + (more ? Duration(0) : Connection::turn_interval));
 }
 
 }  // namespace weir::env::real

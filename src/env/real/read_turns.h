@@ -1,11 +1,13 @@
 // ReadTurns: connections of one core that wait for something to read without waking the core for it.
 //
 // Every readable socket that the loop watches wakes it, and to be woken costs more than a small request. The sockets in
-// here are watched apart, and looked at together (Connection::turn_interval).
+// here are watched apart, and looked at together (Connection::turn_interval). Those that are ready are then served one
+// after the other, and what else is ready on the core goes between any two.
 #pragma once
 
 #include <coroutine>
 #include <cstddef>
+#include <vector>
 
 #include "env/core.h"
 #include "env/network.h"
@@ -13,7 +15,7 @@
 
 namespace weir::env::real {
 
-// Belongs to one core, and is used on it. Allocates nothing but one descriptor, when it is made.
+// Belongs to one core, and is used on it. Memory: a pointer for each connection that is ready at one turn.
 class ReadTurns final : private Timer {
  public:
   // What one coroutine waits with. Lives until it has been resumed.
@@ -29,6 +31,7 @@ class ReadTurns final : private Timer {
     friend class ReadTurns;
     PostNode node_;
     bool waiting_ = false;
+    bool ready_ = false;  // it is in ready_ of the turns
   };
 
   explicit ReadTurns(Core& core);
@@ -58,10 +61,13 @@ class ReadTurns final : private Timer {
 
  private:
   void begin_wait(Waiter& waiter, std::coroutine_handle<> awaiting);
+  void look();
   void on_expiry() override;
 
   Core& core_;
   Descriptor watch_;
+  std::vector<Waiter*> ready_;  // of this turn; null where one no longer waits
+  std::size_t next_ready_ = 0;
   std::size_t waiters_ = 0;
   bool armed_ = false;
 };
