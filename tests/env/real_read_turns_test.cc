@@ -169,6 +169,30 @@ Task<int> both_ways(Runtime& runtime) {
 
 TEST(ReadTurns, MuchGoesThroughInBothDirectionsAtOnce) { EXPECT_EQ(run(1, both_ways), 0); }
 
+// After three seconds without a word it is watched by the loop again, and so read before what comes in later.
+Task<int> quiet(Runtime& runtime) {
+  Core& core = runtime.core(0);
+  int in_order = 0;
+  for (int i = 0; i < 2; ++i) {
+    Pair first = co_await connect_pair(core, core);
+    Pair second = co_await connect_pair(core, core);
+    first.server->give_way(true);
+    std::string log;
+    TaskGroup group(core);
+    group.spawn(read_and_log(*first.server, "1", log));
+    group.spawn(read_and_log(*second.server, "2", log));
+    co_await core.sleep_for(milliseconds(3'500));
+    EXPECT_TRUE(co_await write_text(*first.client, "1", no_deadline));
+    EXPECT_TRUE(co_await write_text(*second.client, "2", no_deadline));
+    co_await group.wait();
+    in_order += log == "12" ? 1 : 0;
+  }
+  EXPECT_EQ(in_order, 2);
+  co_return 0;
+}
+
+TEST(ReadTurns, AConnectionThatIsQuietForSecondsNoLongerGivesWay) { EXPECT_EQ(run(1, quiet), 0); }
+
 Task<int> deadlines(Runtime& runtime) {
   Core& core = runtime.core(0);
   Pair pair = co_await connect_pair(core, core);

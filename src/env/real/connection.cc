@@ -19,6 +19,8 @@ constexpr int reads_without_waiting_max = 16;
 // between. An answer in smaller pieces costs more: its reader, on the same machine, is woken for each.
 constexpr std::size_t bytes_read_in_a_row_max = 256 * kibibyte;
 constexpr std::size_t bytes_written_in_a_row_max = mebibyte;
+// After so long without a word a connection no longer gives way: the turns would wake the core for nothing.
+constexpr Duration quiet_time = seconds(3);
 
 }  // namespace
 
@@ -157,13 +159,19 @@ Task<Result<std::size_t>> RealConnection::read_some(MutableBytes out, MonotonicT
   }
   reads_without_waiting_ = 0;
   for (;;) {
-    reading_.expect(deadline);
     if (gives_way_ && watch_apart()) {
+      const MonotonicTime quiet = core_.now() + quiet_time;
+      reading_.expect(std::min(deadline, quiet));
       co_await core_.read_turns().wait(reading_.turn);
       reading_.finish();
       if (closed_) co_return std::unexpected(closed_error());
       if (auto got = read_now(out)) co_return std::move(*got);
+      if (reading_.timed_out() && quiet < deadline) {
+        gives_way_ = false;
+        continue;
+      }
     } else {
+      reading_.expect(deadline);
       watch_in_loop();
       if (closed_) co_return std::unexpected(closed_error());
       co_await reading_.operation.wait([&](auto handler) {
