@@ -40,8 +40,8 @@ class Connection {
   [[nodiscard]] virtual Task<Result<void>> write_all(std::span<const BytesView> parts, MonotonicTime deadline) = 0;
   // While on: what comes in wakes nobody, and is looked at at the next turn, together with that of all connections of
   // the core that give way; what is there already when a read begins is read at once. For a peer that costs the others
-  // too much. A read in flight goes by it, too. It ends by itself when nothing comes for three seconds. A connection
-  // for which that is impossible goes on as before.
+  // too much. A read in flight goes by it, too. A connection may cease to give way by itself when nothing has come for
+  // seconds; one for which it is impossible goes on as before.
   virtual void give_way(bool on) noexcept { static_cast<void>(on); }
   // Ends both directions; a read or write in flight comes back with `closed`. May be called more than once.
   virtual void close() noexcept = 0;

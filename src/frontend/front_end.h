@@ -43,7 +43,7 @@ class FrontEnd final : public net::HttpHandler {
   // What becomes of the connection after an answer.
   struct Aftermath {
     bool ends_connection = false;  // the account has more connections than its share
-    bool gives_way = false;        // the request was over a rate, and not the first of its account
+    bool gives_way = false;        // the request was over a rate, and its account gives way
   };
   [[nodiscard]] env::Task<kinesis::Answer> answer(net::HttpRequest& request, const kinesis::RequestHead& head,
                                                   Aftermath& aftermath);
