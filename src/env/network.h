@@ -27,6 +27,8 @@ class Connection {
  public:
   // Between two turns of connections that give way: short for who waits, and long enough for many to come together.
   static constexpr Duration turn_interval = milliseconds(20);
+  // After so long without a word a connection no longer gives way: the turns would wake the core for nothing.
+  static constexpr Duration turns_quiet_max = seconds(3);
 
   Connection() = default;
   Connection(const Connection&) = delete;
@@ -40,8 +42,8 @@ class Connection {
   [[nodiscard]] virtual Task<Result<void>> write_all(std::span<const BytesView> parts, MonotonicTime deadline) = 0;
   // While on: what comes in wakes nobody, and is looked at at the next turn, together with that of all connections of
   // the core that give way; what is there already when a read begins is read at once. For a peer that costs the others
-  // too much. A read in flight goes by it, too. A connection may cease to give way by itself when nothing has come for
-  // seconds; one for which it is impossible goes on as before.
+  // too much. A read in flight goes by it, too. Ends by itself when a read has waited for turns_quiet_max. A connection
+  // for which it is impossible goes on as before.
   virtual void give_way(bool on) noexcept { static_cast<void>(on); }
   // Ends both directions; a read or write in flight comes back with `closed`. May be called more than once.
   virtual void close() noexcept = 0;

@@ -79,6 +79,39 @@ Task<Pair> connect_pair(Core& client, Core& server, std::string address) {
   co_return pair;
 }
 
+// Of `count` letters, sent at moments of their own, how many were read at a turn of connections that give way.
+Task<int> read_at_turns(Core& core, Connection& from, Connection& to, int count) {
+  TaskGroup group(core);
+  int at_turns = 0;
+  for (int i = 0; i < count; ++i) {
+    group.spawn([](Core& on, Connection& connection) -> Task<void> {
+      co_await on.sleep_for(microseconds(on.random_u64() % 100'000));
+      must(co_await write_text(connection, "x"));
+    }(core, from));
+    std::byte letter[1];
+    must(co_await to.read_some(letter, no_deadline));
+    at_turns += core.now().time_since_epoch() % Connection::turn_interval == Duration(0) ? 1 : 0;
+    co_await group.wait();
+  }
+  co_return at_turns;
+}
+
+TEST(SimulatedNetwork, WhatGivesWayIsReadAtTurnsUntilItIsQuietForSeconds) {
+  for_each_seed(1, 10, [](std::uint64_t seed) {
+    run_simulation(seed, [](Core& core) -> Task<void> {
+      const Pair pair = co_await connect_pair(core, core, "127.0.0.1");
+      EXPECT_LE(co_await read_at_turns(core, *pair.client, *pair.server, 20), 1);
+      pair.server->give_way(true);
+      EXPECT_EQ(co_await read_at_turns(core, *pair.client, *pair.server, 20), 20);
+      std::byte letter[1];
+      const auto nothing =
+          co_await pair.server->read_some(letter, core.now() + Connection::turns_quiet_max + seconds(1));
+      EXPECT_EQ(nothing.error().code, ErrorCode::timeout);
+      EXPECT_LE(co_await read_at_turns(core, *pair.client, *pair.server, 20), 1);
+    });
+  });
+}
+
 TEST(SimulatedNetwork, EveryByteComesBackInOrderInEverySeed) {
   for_each_seed(1, 30, [](std::uint64_t seed) {
     std::set<std::size_t> lengths;

@@ -19,8 +19,6 @@ constexpr int reads_without_waiting_max = 16;
 // between. An answer in smaller pieces costs more: its reader, on the same machine, is woken for each.
 constexpr std::size_t bytes_read_in_a_row_max = 256 * kibibyte;
 constexpr std::size_t bytes_written_in_a_row_max = mebibyte;
-// After so long without a word a connection no longer gives way: the turns would wake the core for nothing.
-constexpr Duration quiet_time = seconds(3);
 
 }  // namespace
 
@@ -160,7 +158,7 @@ Task<Result<std::size_t>> RealConnection::read_some(MutableBytes out, MonotonicT
   reads_without_waiting_ = 0;
   for (;;) {
     if (gives_way_ && watch_apart()) {
-      const MonotonicTime quiet = core_.now() + quiet_time;
+      const MonotonicTime quiet = core_.now() + turns_quiet_max;
       reading_.expect(std::min(deadline, quiet));
       co_await core_.read_turns().wait(reading_.turn);
       reading_.finish();

@@ -39,6 +39,11 @@ Result<std::size_t> SimulatedConnection::take(MutableBytes out) {
   return length;
 }
 
+void SimulatedConnection::give_way(bool on) noexcept {
+  gives_way_ = on;
+  readable_.notify_all();  // a read under way begins anew
+}
+
 Task<void> SimulatedConnection::wait_for_turn() {
   const Duration interval = Connection::turn_interval;
   const MonotonicTime turn(((core_.now().time_since_epoch() + interval) / interval) * interval);
@@ -61,7 +66,9 @@ Task<Result<std::size_t>> SimulatedConnection::read_some(MutableBytes out, Monot
     } else if (!side.incoming.finished && core_.now() >= deadline) {
       result = fail(ErrorCode::timeout, "nothing came from " + to_string(peer()) + " in time");
     } else if (!side.incoming.finished) {
-      static_cast<void>(co_await readable_.wait_until(deadline));
+      const MonotonicTime quiet = core_.now() + turns_quiet_max;
+      static_cast<void>(co_await readable_.wait_until(gives_way_ ? std::min(deadline, quiet) : deadline));
+      if (core_.now() >= quiet) gives_way_ = false;
       if (gives_way_ && !self().incoming.arrived.empty()) co_await wait_for_turn();
       continue;
     }

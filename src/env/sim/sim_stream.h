@@ -51,7 +51,7 @@ class SimulatedConnection final : public Connection {
   ~SimulatedConnection() override;
   [[nodiscard]] Task<Result<std::size_t>> read_some(MutableBytes out, MonotonicTime deadline) override;
   [[nodiscard]] Task<Result<void>> write_all(std::span<const BytesView> parts, MonotonicTime deadline) override;
-  void give_way(bool on) noexcept override { gives_way_ = on; }
+  void give_way(bool on) noexcept override;
   void close() noexcept override;
   [[nodiscard]] const Endpoint& peer() const noexcept override { return other().endpoint; }
 
