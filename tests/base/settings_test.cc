@@ -164,7 +164,7 @@ RC_GTEST_PROP(SettingsDocument, NeverEndsTheProcess, ()) {
   const auto document = *rc::gen::container<std::string>(
       rc::gen::oneOf(rc::gen::elementOf(std::string("[]{}=.,\"'#\n\t ab12-_:TZ\\ux")), rc::gen::arbitrary<char>()));
   const auto loaded = registry.load_toml(document, "f");
-  RC_ASSERT(loaded.has_value() || loaded.error().message.starts_with("f:"));
+  RC_ASSERT((loaded.has_value() || loaded.error().message.starts_with("f:")));
 }
 
 }  // namespace

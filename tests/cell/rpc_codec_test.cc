@@ -120,7 +120,7 @@ RC_GTEST_PROP(CellRpcCodec, ReserveCallsAndAnswersComeOutAsTheyWentIn, ()) {
                                         .bytes_left = 5,
                                         .later = {{.until = milliseconds(30), .bytes = 7, .any_first = true}}}};
   const auto answer = decode_reserve_answer(encode_reserve_answer(reply));
-  RC_ASSERT(answer.has_value() && answer->has_value());
+  RC_ASSERT((answer.has_value() && answer->has_value()));
   RC_ASSERT((*answer)->refusal == reply.refusal);
   RC_ASSERT((*answer)->accepted == reply.accepted);
   RC_ASSERT((*answer)->reason == reply.reason);
@@ -182,7 +182,7 @@ RC_GTEST_PROP(CellRpcCodec, AppendRepliesComeOutAsTheyWentIn, ()) {
              .throttle = any_throttle()};
   }
   const auto answer = decode_append_answer(encode_append_answer(replies));
-  RC_ASSERT(answer.has_value() && answer->has_value());
+  RC_ASSERT((answer.has_value() && answer->has_value()));
   RC_ASSERT((*answer)->size() == replies.size());
   for (std::size_t i = 0; i < replies.size(); ++i) {
     const AppendReply& got = (**answer)[i];
@@ -233,7 +233,7 @@ RC_GTEST_PROP(CellRpcCodec, ReadRepliesBringTheRecordsThatWereRead, ()) {
   reply.result.next = {any_number()};
   reply.result.reached_end = *rc::gen::arbitrary<bool>();
   const auto answer = decode_read_answer(encode_read_answer(reply).whole());
-  RC_ASSERT(answer.has_value() && answer->has_value());
+  RC_ASSERT((answer.has_value() && answer->has_value()));
   const ReadReply& got = **answer;
   RC_ASSERT(got.refusal == reply.refusal);
   RC_ASSERT(got.reason == reply.reason);
@@ -278,13 +278,13 @@ RC_GTEST_PROP(CellRpcCodec, LocatesAndClosesComeOutAsTheyWentIn, ()) {
   const std::string locate_body = encode(locate);
   const auto got = decode_locate_call(as_bytes(locate_body));
   RC_ASSERT(got.has_value());
-  RC_ASSERT(got->header == locate.header && got->shard == locate.shard);
-  RC_ASSERT(got->from == locate.from && got->time == locate.time);
+  RC_ASSERT((got->header == locate.header && got->shard == locate.shard));
+  RC_ASSERT((got->from == locate.from && got->time == locate.time));
 
   const LocateReply reply{
       .refusal = any_refusal(), .position = {any_number()}, .reason = *any_text(), .throttle = any_throttle()};
   const auto located = decode_locate_answer(encode_locate_answer(reply));
-  RC_ASSERT(located.has_value() && located->has_value());
+  RC_ASSERT((located.has_value() && located->has_value()));
   RC_ASSERT((*located)->refusal == reply.refusal);
   RC_ASSERT((*located)->position == reply.position);
   RC_ASSERT((*located)->reason == reply.reason);
@@ -293,7 +293,7 @@ RC_GTEST_PROP(CellRpcCodec, LocatesAndClosesComeOutAsTheyWentIn, ()) {
   const ShardCall close{.header = any_header(), .shard = any_shard()};
   const std::string close_body = encode(close);
   const auto closing = decode_shard_call(as_bytes(close_body));
-  RC_ASSERT(closing.has_value() && closing->header == close.header && closing->shard == close.shard);
+  RC_ASSERT((closing.has_value() && closing->header == close.header && closing->shard == close.shard));
 
   Result<directory::ShardClosing> closed_at =
       directory::ShardClosing{any_time(), Epoch{*rc::gen::inRange<std::uint64_t>(1, 1'000'000)}};
@@ -302,7 +302,7 @@ RC_GTEST_PROP(CellRpcCodec, LocatesAndClosesComeOutAsTheyWentIn, ()) {
         fail(static_cast<ErrorCode>(*rc::gen::inRange(0, static_cast<int>(ErrorCode::internal) + 1)), *any_text());
   }
   const auto closed = decode_close_shard_answer(encode_close_shard_answer(closed_at));
-  RC_ASSERT(closed.has_value() && closed->has_value());
+  RC_ASSERT((closed.has_value() && closed->has_value()));
   RC_ASSERT((*closed)->has_value() == closed_at.has_value());
   if (closed_at.has_value()) RC_ASSERT(***closed == *closed_at);
   if (!closed_at.has_value()) {
@@ -310,7 +310,7 @@ RC_GTEST_PROP(CellRpcCodec, LocatesAndClosesComeOutAsTheyWentIn, ()) {
     RC_ASSERT((*closed)->error().message == closed_at.error().message);
   }
   const auto reopened = decode_reopen_shard_answer(encode_reopen_shard_answer());
-  RC_ASSERT(reopened.has_value() && reopened->has_value());
+  RC_ASSERT((reopened.has_value() && reopened->has_value()));
 }
 
 RC_GTEST_PROP(CellRpcCodec, ARefusalIsOneWhateverWasAsked, ()) {
@@ -321,15 +321,15 @@ RC_GTEST_PROP(CellRpcCodec, ARefusalIsOneWhateverWasAsked, ()) {
   const auto locate = decode_locate_answer(body);
   const auto close = decode_close_shard_answer(body);
   const auto reopen = decode_reopen_shard_answer(body);
-  RC_ASSERT(append.has_value() && !append->has_value());
+  RC_ASSERT((append.has_value() && !append->has_value()));
   expect_same(append->error(), refusal);
-  RC_ASSERT(read.has_value() && !read->has_value());
+  RC_ASSERT((read.has_value() && !read->has_value()));
   expect_same(read->error(), refusal);
-  RC_ASSERT(locate.has_value() && !locate->has_value());
+  RC_ASSERT((locate.has_value() && !locate->has_value()));
   expect_same(locate->error(), refusal);
-  RC_ASSERT(close.has_value() && !close->has_value());
+  RC_ASSERT((close.has_value() && !close->has_value()));
   expect_same(close->error(), refusal);
-  RC_ASSERT(reopen.has_value() && !reopen->has_value());
+  RC_ASSERT((reopen.has_value() && !reopen->has_value()));
   expect_same(reopen->error(), refusal);
 }
 

@@ -34,7 +34,7 @@ RC_GTEST_PROP(Throttle, NothingThatIsKeptBackWouldHaveBeenTaken, ()) {
     now += milliseconds(pause_ms);
     if (window.try_admit(now, limit, 1, bytes) == model::Admit::yes) continue;
     const Throttle told = throttle_of(window, now, limit);
-    RC_ASSERT(told.wait >= throttle_wait_min && told.wait <= throttle_wait_max);
+    RC_ASSERT((told.wait >= throttle_wait_min && told.wait <= throttle_wait_max));
     RC_ASSERT(told.bytes_left < bytes);
     const MonotonicTime change = window.next_change(now);
     if (change - now > told.wait) continue;
@@ -65,7 +65,7 @@ RC_GTEST_PROP(Throttle, NothingThatIsKeptBackLaterWouldHaveBeenTaken, ()) {
   const MonotonicTime inexact_until = now + throttle_wait_min;
   send(*any_load, [&](std::uint64_t bytes, bool admitted) {
     const auto left = throttles.left(now, Kind::append, first_shard);
-    if (admitted && now >= inexact_until) RC_ASSERT(!left || bytes <= left->bytes);
+    if (admitted && now >= inexact_until) RC_ASSERT((!left || bytes <= left->bytes));
   });
 }
 

@@ -2,6 +2,7 @@
 import pytest
 
 import banned
+import conditions
 import generated
 import layers
 import log_lines
@@ -10,7 +11,7 @@ import tree
 import words
 
 
-@pytest.mark.parametrize("check", [layers, banned, sizes, words, log_lines], ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", [layers, banned, conditions, sizes, words, log_lines], ids=lambda check: check.__name__)
 def test_the_tree_passes(check):
     found = check.violations()
     assert not found, "\n".join(found)
@@ -79,6 +80,14 @@ def test_banned_finds_each_way_around_env(line):
 ])
 def test_banned_lets_ordinary_code_pass(line):
     assert not list(banned.problems_of("src/journal/a.cc", line + "\n")), list(banned.problems_of("src/journal/a.cc", line))
+
+
+@pytest.mark.parametrize("line, found", [
+    ("RC_ASSERT(a || b);", 1), ("RC_ASSERT(got.has_value() &&\n          *got == 1);", 1), ("  RC_PRE(f(x) || y);", 1),
+    ("RC_ASSERT((a || b));", 0), ("RC_ASSERT(f(a || b));", 0), ("// RC_ASSERT(a || b);", 0), ("RC_ASSERT(a == '|');", 0),
+])
+def test_conditions_finds_those_of_several_parts(line, found):
+    assert len(list(conditions.problems_of("tests/base/a_test.cc", line))) == found
 
 
 def function_of(lines, head="int Foo::bar(int x) const {"):

@@ -114,8 +114,8 @@ RC_GTEST_PROP(FleetMessages, SurviveTheirEncoding, ()) {
   beat.map_version = *rc::gen::arbitrary<std::uint64_t>();
   const auto decoded = decode_beat(encode(beat));
   RC_ASSERT(decoded.has_value());
-  RC_ASSERT(decoded->held == beat.held && decoded->boot == beat.boot && decoded->shards == beat.shards);
-  RC_ASSERT(decoded->map_version == beat.map_version && decoded->node == beat.node && decoded->port == beat.port);
+  RC_ASSERT((decoded->held == beat.held && decoded->boot == beat.boot && decoded->shards == beat.shards));
+  RC_ASSERT((decoded->map_version == beat.map_version && decoded->node == beat.node && decoded->port == beat.port));
 }
 
 RC_GTEST_PROP(FleetMessages, AnyBytesAreRefusedOrDecoded, (const std::string& bytes)) {

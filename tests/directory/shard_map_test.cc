@@ -28,7 +28,7 @@ RC_GTEST_PROP(Stream, EveryKeyHasTheOneOpenShardThatContainsIt, (std::uint64_t h
   const HashKey key{(static_cast<unsigned __int128>(high) << 64) | low};
   const Shard* shard = stream->open_shard_for(key);
   RC_ASSERT(shard != nullptr);
-  RC_ASSERT(shard->first_hash <= key && key <= shard->last_hash);
+  RC_ASSERT((shard->first_hash <= key && key <= shard->last_hash));
 }
 
 TEST(Stream, TheEndsOfTheKeySpaceHaveShards) {

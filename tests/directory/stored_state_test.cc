@@ -188,7 +188,7 @@ RC_GTEST_PROP(StoredState, ChangedBytesAreRefusedOrStillMakeAWholeStream, ()) {
   const auto decoded = decode_state(snapshot_of(entries, 1000));
   if (!decoded) return;
   for (const auto& [id, state] : decoded->streams) {
-    RC_ASSERT(state.stream->status == StreamStatus::creating || open_shards_tile(*state.stream));
+    RC_ASSERT((state.stream->status == StreamStatus::creating || open_shards_tile(*state.stream)));
   }
 }
 
@@ -209,7 +209,7 @@ RC_GTEST_PROP(Usage, IsWhatACountWouldGive, ()) {
     RC_ASSERT(on_lanes == stream.open_shard_count());
   }
   usage.subtract(walk.state());
-  RC_ASSERT(usage.streams() == 0U && usage.expected_shards() == 0U && usage.pending_changes() == 0U);
+  RC_ASSERT((usage.streams() == 0U && usage.expected_shards() == 0U && usage.pending_changes() == 0U));
 }
 
 TEST(LanePlacement, FillsTheEmptiestLaneFirst) {

@@ -136,11 +136,11 @@ RC_GTEST_PROP(Tenants, NoCommandLeavesAnAccountToFrontEndsThatHaveYetToHearOfIt,
       const bool is_held = std::ranges::any_of(names, [&](const std::string& fleet) {
         return fleets.contains(fleet) && serves(fleets, fleet, each) && serves(*next, fleet, each);
       });
-      RC_ASSERT(is_held || time_passed);
+      RC_ASSERT((is_held || time_passed));
       RC_ASSERT(std::ranges::any_of(names, [&](const auto& fleet) { return serves(*next, fleet, each); }));
     }
     const auto stored = decode_fleets(encode_fleets(*next));
-    RC_ASSERT(stored.has_value() && *stored == *next);
+    RC_ASSERT((stored.has_value() && *stored == *next));
     fleets = *std::move(next);
   }
 }

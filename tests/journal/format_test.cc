@@ -319,7 +319,7 @@ RC_GTEST_PROP(Footer, AChangedByteIsDetectedExceptInThePadding, ()) {
       footer.trailer.summary_offset - footer.trailer.footer_offset + summary_bytes(footer.trailer);
   std::vector<std::byte> changed = footer.bytes;
   const std::size_t at = *rc::gen::inRange<std::size_t>(0, changed.size());
-  RC_PRE(at < summary_end || at >= changed.size() - trailer_bytes);
+  RC_PRE((at < summary_end || at >= changed.size() - trailer_bytes));
   changed[at] ^= std::byte{0x10};
   RC_ASSERT(!read_footer(changed, footer.trailer.footer_offset).has_value());
 }

@@ -38,7 +38,7 @@ RC_GTEST_PROP(Token, AnyChangedCharacterIsRefused, (std::string body)) {
   RC_PRE(changed != sealed);
   const auto opened = sealer.unseal(TokenKind::list_shards, changed);
   // The unused bits of the last character carry nothing; whatever opens is the very body that was sealed.
-  RC_ASSERT(!opened.has_value() || as_text(*opened) == body);
+  RC_ASSERT((!opened.has_value() || as_text(*opened) == body));
 }
 
 RC_GTEST_PROP(Token, ArbitraryTextIsRefused, (std::string text)) {
