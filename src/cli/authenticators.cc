@@ -11,13 +11,13 @@ Authenticators::Authenticators(env::Runtime& runtime, const ServerSettings& sett
     : runtime_(runtime) {
   const auto verification =
       settings.accept_any_credentials.get() ? frontend::Verification::accept_any : frontend::Verification::full;
-  for (std::uint32_t i = 0; i < runtime.core_count(); ++i) {
+  for (std::uint32_t i = 0; i < runtime.loop_count(); ++i) {
     by_core_.push_back(std::make_unique<frontend::Authenticator>(credentials, verification));
   }
 }
 
 env::Task<void> Authenticators::replace(frontend::CredentialsPointer credentials) {
-  for (std::uint32_t i = 0; i < runtime_.core_count(); ++i) {
+  for (std::uint32_t i = 0; i < runtime_.loop_count(); ++i) {
     co_await runtime_.core(i).enter();
     by_core_[i]->replace(credentials);
   }

@@ -8,8 +8,8 @@
 namespace weir::cli {
 namespace {
 
-// Threads besides cores and blocking threads: the one that writes the log, and the one for work that may wait.
-constexpr std::uint64_t other_threads = 2;
+// Threads besides cores and blocking threads: the one that writes the log.
+constexpr std::uint64_t other_threads = 1;
 // Descriptors besides connections and segments: log, listeners, epoll, wake-ups, metadata store, lock, credentials.
 constexpr std::uint64_t descriptors_per_core = 4;
 constexpr std::uint64_t other_descriptors = 64;
@@ -29,15 +29,15 @@ std::unexpected<Error> too_small(std::string_view limit, std::uint64_t value, st
 
 }  // namespace
 
-WorstCase worst_case(const AllSettings& settings, std::uint32_t cores, std::uint32_t lanes) noexcept {
+WorstCase worst_case(const AllSettings& settings, std::uint32_t loops, std::uint32_t lanes) noexcept {
   WorstCase need;
-  need.threads = cores + settings.server.blocking_threads.get() + other_threads;
+  need.threads = loops + settings.server.blocking_threads.get() + other_threads;
   if (settings.fleet.engine.get() == "rados") need.threads += journal::rados_threads;
-  need.descriptors = settings.net.connections_max.get() + cores * descriptors_per_core +
+  need.descriptors = settings.net.connections_max.get() + loops * descriptors_per_core +
                      lanes * (descriptors_per_segment * settings.journal.open_files_max.get() + descriptors_per_lane) +
                      other_descriptors;
   need.memory_bytes = base_memory_bytes + settings.net.request_memory_bytes_max.get() +
-                      settings.net.response_memory_bytes_max.get() + cores * settings.net.buffer_cache_bytes_max.get() +
+                      settings.net.response_memory_bytes_max.get() + loops * settings.net.buffer_cache_bytes_max.get() +
                       settings.journal.tail_cache_bytes_max.get() + settings.journal.footer_cache_bytes_max.get() +
                       lanes * settings.cell.pending_bytes_max.get();
   return need;

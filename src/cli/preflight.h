@@ -17,7 +17,8 @@ struct WorstCase {
   std::uint64_t memory_bytes = 0;
 };
 
-[[nodiscard]] WorstCase worst_case(const AllSettings& settings, std::uint32_t cores, std::uint32_t lanes) noexcept;
+// `loops`: cores, a background core among them.
+[[nodiscard]] WorstCase worst_case(const AllSettings& settings, std::uint32_t loops, std::uint32_t lanes) noexcept;
 
 // Errors: limit_exceeded, naming the limit, its value, what is needed, and the setting to lower.
 [[nodiscard]] Result<void> preflight(const WorstCase& need, const env::SystemLimits& limits,

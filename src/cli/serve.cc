@@ -65,6 +65,6 @@ env::Task<int> run_server(env::Runtime& runtime, const AllSettings& settings, Me
 
 }  // namespace
 
-int serve(const ServeOptions& options) { return start_process("serve", options, run_server); }
+int serve(const ServeOptions& options) { return start_process("serve", options, BackgroundCore::with, run_server); }
 
 }  // namespace weir::cli

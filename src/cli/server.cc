@@ -100,15 +100,14 @@ env::Task<Result<void>> Server::open_front_ends() {
       .metrics = front_end_metrics_,
       .account_connections_max =
           settings_.frontend.account_connections_max(settings_.net.connections_max.get(), runtime_.core_count()),
+      .account_connections_in_background_max =
+          settings_.frontend.account_connections_max(settings_.net.connections_max.get(), 1),
       .enforce_rates = settings_.cell.enforce_rates.get(),
   });
-  std::vector<frontend::FrontEnd*> front_ends;
-  for (std::uint32_t i = 0; i < runtime_.core_count(); ++i) {
-    front_ends_.push_back(std::make_unique<frontend::FrontEnd>(
-        runtime_.core(i), *services_, credentials_->authenticator(i), directory_->token_key()));
-    front_ends.push_back(front_ends_.back().get());
-  }
-  publisher_ = std::make_unique<MapPublisher>(core_, std::move(front_ends));
+  front_ends_ = std::make_unique<FrontEnds>(
+      runtime_, *services_, [this](std::uint32_t core) -> auto& { return credentials_->authenticator(core); },
+      directory_->token_key());
+  publisher_ = front_ends_->make_publisher(core_);
   directory_->add_listener(*cell_);
   directory_->add_listener(*publisher_);
   directory_started_ = true;
@@ -126,11 +125,10 @@ env::Task<Result<void>> Server::open_admin_port() {
 }
 
 env::Task<Result<void>> Server::open_ports() {
-  std::vector<net::ServingCore> serving;
-  serving.reserve(front_ends_.size());
-  for (const auto& front_end : front_ends_) serving.push_back({.core = front_end->core(), .handler = *front_end});
-  auto plain = co_await net::HttpServer::start(
-      core_, serving, http_, {.endpoint = endpoint_of(settings_.server.address, settings_.server.port)});
+  auto plain =
+      co_await net::HttpServer::start(core_, front_ends_->serving(), http_,
+                                      {.endpoint = endpoint_of(settings_.server.address, settings_.server.port),
+                                       .background = front_ends_->background()});
   if (!plain) co_return fail_while("opening the service port (--port chooses another)", plain.error());
   plain_ = std::move(*plain);
   if (!settings_.server.tls_enabled.get()) co_return Result<void>();
@@ -139,8 +137,9 @@ env::Task<Result<void>> Server::open_ports() {
   if (!loaded) co_return fail_while("loading the TLS certificate", loaded.error());
   tls_certificate_file_ = std::move(loaded->certificate_file);
   auto tls =
-      co_await net::HttpServer::start(core_, serving, http_,
+      co_await net::HttpServer::start(core_, front_ends_->serving(), http_,
                                       {.endpoint = endpoint_of(settings_.server.address, settings_.server.tls_port),
+                                       .background = front_ends_->background(),
                                        .tls = std::move(loaded->context)});
   if (!tls) co_return fail_while("opening the TLS port (--tls-port chooses another)", tls.error());
   tls_ = std::move(*tls);

@@ -5,20 +5,18 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "base/metrics.h"
 #include "base/result.h"
 #include "cell/local_cell.h"
 #include "cli/all_settings.h"
 #include "cli/credentials_watcher.h"
-#include "cli/map_publisher.h"
+#include "cli/front_ends.h"
 #include "cli/process_watch.h"
 #include "directory/directory.h"
 #include "directory/local_directory.h"
 #include "env/runtime.h"
 #include "frontend/admin/admin_handler.h"
-#include "frontend/front_end.h"
 #include "frontend/health.h"
 #include "frontend/local_call_rates.h"
 #include "metastore/metastore.h"
@@ -80,7 +78,7 @@ class Server {
   std::unique_ptr<cell::LocalCell> cell_;
   std::unique_ptr<CredentialsWatcher> credentials_;
   std::unique_ptr<frontend::Services> services_;
-  std::vector<std::unique_ptr<frontend::FrontEnd>> front_ends_;  // by core
+  std::unique_ptr<FrontEnds> front_ends_;
   std::unique_ptr<MapPublisher> publisher_;
   bool directory_started_ = false;
   frontend::AdminHandler admin_handler_;

@@ -61,8 +61,9 @@ Result<void> load_settings(SettingsRegistry& registry, const ServeOptions& optio
   return outcome;
 }
 
-Result<void> check_limits(const AllSettings& settings, std::uint32_t cores) {
-  const WorstCase need = worst_case(settings, cores, settings.cell.lanes_wanted(cores));
+Result<void> check_limits(const AllSettings& settings, std::uint32_t cores, BackgroundCore background) {
+  const std::uint32_t loops = cores + (background == BackgroundCore::with ? 1 : 0);
+  const WorstCase need = worst_case(settings, loops, settings.cell.lanes_wanted(cores));
   WEIR_CHECK(preflight(need, env::system_limits(), env::process_usage()));
   const Result<std::uint64_t> raised = env::raise_descriptor_limit();
   if (!raised) return std::unexpected(raised.error());
@@ -71,7 +72,8 @@ Result<void> check_limits(const AllSettings& settings, std::uint32_t cores) {
 
 }  // namespace
 
-int start_process(const std::string& name, const ServeOptions& options, const ProcessMain& main) {
+int start_process(const std::string& name, const ServeOptions& options, BackgroundCore background,
+                  const ProcessMain& main) {
   SettingsRegistry settings_registry;
   const AllSettings settings(settings_registry);
   Result<void> ready = load_settings(settings_registry, options);
@@ -83,7 +85,7 @@ int start_process(const std::string& name, const ServeOptions& options, const Pr
   env::set_file_creation_mask(0027);
   const std::uint64_t wanted_cores = settings.server.cores.get();
   const auto cores = static_cast<std::uint32_t>(wanted_cores != 0 ? wanted_cores : env::system_limits().hardware_cores);
-  if (const Result<void> fits = check_limits(settings, cores); !fits) {
+  if (const Result<void> fits = check_limits(settings, cores, background); !fits) {
     std::fprintf(stderr, "weir %s: %s\n", name.c_str(), fits.error().message.c_str());
     return exit_failed;
   }
@@ -101,7 +103,7 @@ int start_process(const std::string& name, const ServeOptions& options, const Pr
   const auto runtime =
       env::make_real_runtime({.cores = cores,
                               .blocking_threads = static_cast<std::uint32_t>(settings.server.blocking_threads.get()),
-                              .background_thread = true,
+                              .background_core = background == BackgroundCore::with,
                               .metrics = &metrics});
   return runtime->run([&] { return main(*runtime, settings, metrics, directory); });
 }

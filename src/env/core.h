@@ -74,13 +74,6 @@ class Core {
   // caller on this core when it is done.
   [[nodiscard]] virtual Task<void> run_blocking(UniqueFunction<void()> work) = 0;
 
-  // Runs `work`, which only computes, outside the loop on a thread that gives way to whoever else wants a processor,
-  // and resumes the caller on this core when it is done. Work of all cores of a process is done one after the other.
-  // For what may wait: on a busy machine it takes long, but it goes on. As run_blocking in a simulation.
-  [[nodiscard]] virtual Task<void> run_in_background(UniqueFunction<void()> work) {
-    return run_blocking(std::move(work));
-  }
-
   [[nodiscard]] virtual FileSystem& files() noexcept = 0;
   [[nodiscard]] virtual Network& network() noexcept = 0;
 

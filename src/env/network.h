@@ -45,12 +45,14 @@ class Connection {
   // too much. A read in flight goes by it, too. Ends by itself when a read has waited for turns_quiet_max. A connection
   // for which it is impossible goes on as before.
   virtual void give_way(bool on) noexcept { static_cast<void>(on); }
+  // A read in flight comes back: with what has come, or with `timeout`.
+  virtual void interrupt_read() noexcept = 0;
   // Ends both directions; a read or write in flight comes back with `closed`. May be called more than once.
   virtual void close() noexcept = 0;
   [[nodiscard]] virtual const Endpoint& peer() const noexcept = 0;
 };
 
-// An accepted connection that no core owns yet. Moves between cores.
+// A connection that no core owns: accepted and not yet adopted, or released. Moves between cores.
 class PendingConnection {
  public:
   virtual ~PendingConnection() = default;
@@ -71,9 +73,12 @@ class Network {
   // Errors: invalid_argument for an address that is not numeric, already_exists when the port is taken, unavailable
   // when the address is not this machine's, limit_exceeded, io. The listener belongs to the calling core.
   [[nodiscard]] virtual Task<Result<std::unique_ptr<Listener>>> listen(Endpoint endpoint, std::uint32_t backlog) = 0;
-  // Makes an accepted connection this core's own. TCP_NODELAY is on. Should the system refuse to watch it, its reads
-  // and writes come back with `closed`.
+  // Makes a connection this core's own. TCP_NODELAY is on. Should the system refuse to watch it, its reads and writes
+  // come back with `closed`.
   [[nodiscard]] virtual std::unique_ptr<Connection> adopt(std::unique_ptr<PendingConnection> pending) = 0;
+  // Takes a connection of this core's, made by adopt(), away from it. No call on it is in flight. Nothing that has come
+  // and was not read is lost. One that is closed stays so.
+  [[nodiscard]] virtual std::unique_ptr<PendingConnection> release(std::unique_ptr<Connection> connection) = 0;
   // Errors: invalid_argument for an address that is not numeric, unavailable when nobody listens or no way leads there,
   // timeout, limit_exceeded when descriptors ran out, io.
   [[nodiscard]] virtual Task<Result<std::unique_ptr<Connection>>> connect(Endpoint endpoint,

@@ -50,7 +50,8 @@ void count_outcome(const FrontEndMetrics::PerOperation& metrics, const Operation
 
 env::Task<net::HttpResponse> FrontEnd::handle(net::HttpRequest& request) {
   const kinesis::RequestHead head = head_of(request);
-  Aftermath aftermath;
+  // Nobody gets out of the background by a request that is nobody's.
+  Aftermath aftermath{.gives_way = place_ == Place::background};
   net::HttpResponse response = to_response(co_await answer(request, head, aftermath), head);
   response.ends_connection = aftermath.ends_connection;
   response.gives_way = aftermath.gives_way;
@@ -77,9 +78,13 @@ env::Task<kinesis::Answer> FrontEnd::answer(net::HttpRequest& request, const kin
     if (is_large) co_await large_work_.turn();  // whether the body is well-formed is looked at now
     co_return kinesis::refusal(decision, request.body, identity.error());
   }
-  if (request.connection_label != nullptr && !connections_.note(*request.connection_label, identity->account)) {
-    services_.metrics.connections_over_share.add();
-    aftermath.ends_connection = true;
+  if (request.connection_label != nullptr) {
+    const bool is_new_here = *request.connection_label == nullptr;
+    if (is_new_here && place_ == Place::background) giving_way_.begin(identity->account);
+    if (!connections_.note(*request.connection_label, identity->account)) {
+      services_.metrics.connections_over_share.add();
+      aftermath.ends_connection = true;
+    }
   }
   if (decision.answer_when_authenticated) co_return std::move(*decision.answer_when_authenticated);
   co_return co_await run_operation(decision, std::move(*identity), request.body, aftermath);
@@ -103,14 +108,12 @@ env::Task<kinesis::Answer> FrontEnd::run_operation(const kinesis::Decision& deci
                      .encoding = decision.encoding,
                      .identity = std::move(identity),
                      .body = body};
-  if (call.is_large() && giving_way_.gives_way(call.identity.account)) {
-    services_.metrics.large_requests_that_gave_way.add();
-  }
   OperationResult result = co_await function(call);
-  if (call.is_over_rate || (!result && is_throttle(result.error().code))) {
-    giving_way_.note_refused(call.identity.account, body.size());
+  const bool is_over_rate = call.is_over_rate || (!result && is_throttle(result.error().code));
+  if (is_over_rate) giving_way_.note_refused(call.identity.account, body.size());
+  if (is_over_rate || place_ == Place::background) {
     aftermath.gives_way = giving_way_.gives_way(call.identity.account);
-    if (aftermath.gives_way) services_.metrics.refusals_that_gave_way.add();
+    if (is_over_rate && aftermath.gives_way) services_.metrics.refusals_that_gave_way.add();
   }
   const FrontEndMetrics::PerOperation& metrics =
       services_.metrics.operations[static_cast<std::size_t>(decision.operation)];

@@ -4,6 +4,7 @@
 // Threading: belongs to its core. Stateless but for the core's routes and caches.
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <string>
 
@@ -20,17 +21,21 @@ namespace weir::frontend {
 
 class FrontEnd final : public net::HttpHandler {
  public:
+  enum class Place : std::uint8_t { foreground, background };  // background: of who gives way, see GivingWay
+
   // `services` and `authenticator` outlive the front end. `token_key` is the same on every core.
   FrontEnd(env::Core& core, Services& services, Authenticator& authenticator,
-           std::span<const std::byte, model::token_key_bytes> token_key)
+           std::span<const std::byte, model::token_key_bytes> token_key, Place place = Place::foreground)
       : core_(core),
+        place_(place),
         services_(services),
         authenticator_(authenticator),
         routes_(core),
         sealer_(token_key),
-        connections_(services.account_connections_max),
+        connections_(place == Place::background ? services.account_connections_in_background_max
+                                                : services.account_connections_max),
         giving_way_(core),
-        large_work_(core, giving_way_) {}
+        large_work_(core) {}
 
   [[nodiscard]] env::Task<net::HttpResponse> handle(net::HttpRequest& request) override;
   [[nodiscard]] net::HttpResponse refuse(std::uint16_t status) override;
@@ -43,7 +48,7 @@ class FrontEnd final : public net::HttpHandler {
   // What becomes of the connection after an answer.
   struct Aftermath {
     bool ends_connection = false;  // the account has more connections than its share
-    bool gives_way = false;        // the request was over a rate, and its account gives way
+    bool gives_way = false;        // it goes on, or stays, in the background
   };
   [[nodiscard]] env::Task<kinesis::Answer> answer(net::HttpRequest& request, const kinesis::RequestHead& head,
                                                   Aftermath& aftermath);
@@ -52,6 +57,7 @@ class FrontEnd final : public net::HttpHandler {
   [[nodiscard]] net::HttpResponse to_response(kinesis::Answer answer, const kinesis::RequestHead& head);
 
   env::Core& core_;
+  const Place place_;
   Services& services_;
   Authenticator& authenticator_;
   Routes routes_;

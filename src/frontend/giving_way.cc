@@ -14,6 +14,12 @@ void GivingWay::note_refused(const std::string& account, std::size_t body_bytes)
   if (refused.count > refused_per_second_max) refused.gives_way_until = now + gives_way_time;
 }
 
+void GivingWay::begin(const std::string& account) {
+  const MonotonicTime now = core_.now();
+  if (!has_room_for(account, now)) return;
+  accounts_.try_emplace(account, Refused{.since = now}).first->second.gives_way_until = now + gives_way_time;
+}
+
 bool GivingWay::has_room_for(const std::string& account, MonotonicTime now) {
   if (accounts_.size() < accounts_max || accounts_.contains(account)) return true;
   absl::erase_if(accounts_, [now](const auto& entry) {

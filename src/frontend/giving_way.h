@@ -2,7 +2,8 @@
 //
 // To refuse a request costs nearly what it costs to serve one: it is received, its signature is verified, and it is
 // decoded before it is known to be over a rate. A client that tries again now and then is nobody's burden. One that has
-// many requests refused, or large ones, takes the processor from the others in vain.
+// many requests refused, or large ones, takes the processor from the others in vain: its connections go on on the
+// background core of the process, whose thread gives way.
 #pragma once
 
 #include <cstddef>
@@ -32,6 +33,8 @@ class GivingWay {
 
   // A request of `account` with a body of `body_bytes` was over a rate, wholly or in part.
   void note_refused(const std::string& account, std::size_t body_bytes);
+  // It does so on another core: from now on for gives_way_time here, too.
+  void begin(const std::string& account);
   [[nodiscard]] bool gives_way(const std::string& account) const;
 
  private:

@@ -3,20 +3,15 @@
 // To hash, decode or encode a request of megabytes takes the core milliseconds, and a client may send a dozen of them
 // at one moment. Each such piece of work waits for its turn; between two turns the core serves everything that is
 // ready. Whoever has more than a piece to do takes a turn for each, so that of two requests both go on.
-//
-// The large requests of an account that gives way are hashed and decoded by a thread that does so too: they wait for a
-// processor that nobody wants, those within the rate among them.
 #pragma once
 
 #include <algorithm>
 #include <cstddef>
-#include <string>
 
 #include "base/bytes.h"
 #include "env/core.h"
 #include "env/task.h"
 #include "env/turn.h"
-#include "frontend/giving_way.h"
 
 namespace weir::frontend {
 
@@ -29,9 +24,7 @@ class LargeWork {
   // PutRecords of 700 KB some percent of its rate.
   static constexpr std::size_t piece_bytes = 256 * kibibyte;
 
-  // `giving_way` is the core's, and outlives this.
-  LargeWork(env::Core& core, const GivingWay& giving_way) noexcept
-      : core_(core), giving_way_(giving_way), turn_(core) {}
+  explicit LargeWork(env::Core& core) noexcept : core_(core), turn_(core) {}
 
   // Before a piece of large work, which then goes on until the caller next waits for something. First come, first
   // served.
@@ -41,31 +34,19 @@ class LargeWork {
     turn_.give_back();  // the next one comes when this piece is done, and lets what is ready go first in its turn
   }
 
-  // Runs `work`, which only computes, and touches nothing that others touch meanwhile: as a piece of large work on this
-  // core, or, of an account that gives way, on the thread for work that may wait.
+  // Calls `work` with pieces of `bytes`, in order.
   template <class Work>
-  [[nodiscard]] env::Task<void> run(const std::string& account, Work work) {
-    if (giving_way_.gives_way(account)) {
-      co_await core_.run_in_background([&work] { work(); });
-      co_return;
-    }
-    co_await turn();
-    work();
-  }
-  // The same for `work` that can be done on pieces of `bytes`, in order.
-  template <class Work>
-  [[nodiscard]] env::Task<void> run_in_pieces(const std::string& account, BytesView bytes, Work work) {
+  [[nodiscard]] env::Task<void> run_in_pieces(BytesView bytes, Work work) {
     while (!bytes.empty()) {
-      const BytesView piece =
-          bytes.first(giving_way_.gives_way(account) ? bytes.size() : std::min(bytes.size(), piece_bytes));
-      co_await run(account, [&work, piece] { work(piece); });
+      const BytesView piece = bytes.first(std::min(bytes.size(), piece_bytes));
+      co_await turn();
+      work(piece);
       bytes = bytes.subspan(piece.size());
     }
   }
 
  private:
   env::Core& core_;
-  const GivingWay& giving_way_;
   env::Turn turn_;
 };
 

@@ -40,14 +40,10 @@ FrontEndMetrics::FrontEndMetrics(MetricsRegistry& registry)
       connections_over_share(registry.counter("weir_frontend_connections_over_share_total",
                                               "Connections ended with an answer because their account had more than "
                                               "frontend.account_connections_percent of them")),
-      large_requests_that_gave_way(
-          registry.counter("weir_frontend_large_requests_that_gave_way_total",
-                           "Large requests that waited for a processor that nobody else wanted, because much of their "
-                           "account had just been refused for its rates")),
       refusals_that_gave_way(
           registry.counter("weir_frontend_refusals_that_gave_way_total",
-                           "Requests refused for a rate after which the connection waited for its turn, because much "
-                           "of its account had just been refused so")),
+                           "Requests refused for a rate after which the connection went to the background core, or "
+                           "stayed there, because much of its account had just been refused so")),
       records_in(registry.counter("weir_frontend_records_in_total", "Records acknowledged")),
       record_bytes_in(
           registry.counter("weir_frontend_record_in_bytes_total", "Data and partition keys of records acknowledged")),

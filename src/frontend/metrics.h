@@ -25,7 +25,6 @@ struct FrontEndMetrics {
   Gauge& credentials;
   Gauge& credentials_unusable;
   Counter& connections_over_share;
-  Counter& large_requests_that_gave_way;
   Counter& refusals_that_gave_way;
   Counter& records_in;
   Counter& record_bytes_in;

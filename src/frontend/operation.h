@@ -39,6 +39,7 @@ struct Services {
   const directory::DirectorySettings& quotas;
   FrontEndMetrics& metrics;
   std::uint64_t account_connections_max = std::numeric_limits<std::uint64_t>::max();  // on each core
+  std::uint64_t account_connections_in_background_max = std::numeric_limits<std::uint64_t>::max();
   bool enforce_rates = true;  // limits.enforce_rates: whether calls are counted against their rates
 };
 
@@ -61,11 +62,8 @@ struct OperationCall {
 // The operation's input. What is large is decoded in its turn. The result is valid as long as the body.
 template <class Input>
 [[nodiscard]] env::Task<std::expected<Input, kinesis::ApiError>> decode_input(OperationCall& call) {
-  if (!call.is_large()) co_return kinesis::decode_request<Input>(call.encoding, call.body);
-  std::expected<Input, kinesis::ApiError> input;
-  co_await call.large_work.run(call.identity.account,
-                               [&call, &input] { input = kinesis::decode_request<Input>(call.encoding, call.body); });
-  co_return input;
+  if (call.is_large()) co_await call.large_work.turn();
+  co_return kinesis::decode_request<Input>(call.encoding, call.body);
 }
 
 // The encoded body of a success (empty for operations without output), or the error.

@@ -30,6 +30,8 @@ class PooledBuffer {
 
   [[nodiscard]] std::byte* data() const noexcept { return data_; }
   [[nodiscard]] std::size_t capacity() const noexcept { return capacity_; }
+  // It goes to that pool instead, on its way to another core.
+  void move_to(BufferPool& pool) noexcept { pool_ = &pool; }
 
  private:
   friend class BufferPool;

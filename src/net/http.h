@@ -34,7 +34,8 @@ struct HttpRequest {
   std::uint8_t http_major = 1;
   bool over_tls = false;
   bool peer_is_loopback = false;
-  // The handler's to keep something with the connection, for as long as it is open. Null where there is none.
+  // The handler's to keep something with the connection, for as long as it is open and stays on its core: null at the
+  // first request on each. No pointer where there is no such place.
   std::shared_ptr<void>* connection_label = nullptr;
   const PeerIdentity* peer = nullptr;  // where the client showed a certificate; lives as long as the request
 
@@ -55,7 +56,9 @@ struct HttpResponse {
   std::vector<SharedBytes> body_rest;  // behind `body`: what is too large to be copied together
   bool ends_connection = false;  // it takes no request after this one; those of HTTP/2 that are under way are answered
 
-  bool gives_way = false;  // the connection waits for its turn with its next request (env::Connection::give_way)
+  // The connection gives way: it goes on, or stays, on the server's background core, where there is one, and waits for
+  // its turn there with its next request (env::Connection::give_way).
+  bool gives_way = false;
 
   [[nodiscard]] std::size_t body_bytes() const noexcept;
 };

@@ -30,8 +30,17 @@ struct HttpResources {
 
 // Belongs to one core and outlives its connections.
 struct HttpContext {
-  HttpContext(env::Core& on_core, HttpHandler& with_handler, HttpResources& with_resources)
+  // The core's part among those of its server.
+  enum class Place : std::uint8_t {
+    alone,       // connections stay where they are
+    foreground,  // those that give way move to the background core
+    background,  // and those that no longer do move back
+  };
+
+  HttpContext(env::Core& on_core, HttpHandler& with_handler, HttpResources& with_resources,
+              Place with_place = Place::alone)
       : core(on_core),
+        place(with_place),
         handler(with_handler),
         resources(with_resources),
         settings(with_resources.settings),
@@ -39,7 +48,13 @@ struct HttpContext {
         h2_resets_per_interval_max(with_resources.settings.h2_resets_per_interval_max.get()),
         buffers(with_resources.settings.buffer_cache_bytes_max.get()) {}
 
+  // Whether a connection with this answer goes on elsewhere.
+  [[nodiscard]] bool moves_after(const HttpResponse& response) const noexcept {
+    return place != Place::alone && response.gives_way != (place == Place::background);
+  }
+
   env::Core& core;
+  const Place place;
   HttpHandler& handler;
   HttpResources& resources;
   const HttpSettings& settings;
@@ -64,8 +79,15 @@ class HttpConnection {
   HttpConnection& operator=(const HttpConnection&) = delete;
   virtual ~HttpConnection() = default;
 
-  // Serves requests until either side is done and every handler has ended. Call once.
-  [[nodiscard]] virtual env::Task<void> run() = 0;
+  enum class Ending : std::uint8_t {
+    done,   // either side is done, and every handler has ended
+    moves,  // it goes on on another core (HttpContext::moves_after); nothing is in flight, and it does not drain
+  };
+  // Serves requests. Call once on each core.
+  [[nodiscard]] virtual env::Task<Ending> run() = 0;
+  // After `moves`, in this order: the first on the core where it ran, the second where it goes on, before run().
+  virtual void leave() noexcept = 0;
+  virtual void arrive(HttpContext& context, env::Connection& connection) noexcept = 0;
   // Takes no further request; those in flight are answered, then run() ends. May be called more than once.
   virtual void begin_drain() noexcept = 0;
 };

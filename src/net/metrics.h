@@ -12,6 +12,8 @@ struct HttpMetrics {
   Gauge& connections;
   Counter& connections_accepted;
   Counter& connections_over_limit;
+  Counter& connections_moved;
+  Gauge& connections_in_background;
   Counter& requests_http1;
   Counter& requests_http2;
   Counter& refused_malformed;

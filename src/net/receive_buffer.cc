@@ -23,14 +23,14 @@ bool ReceiveBuffer::make_room(std::size_t bytes) {
   }
   const std::size_t capacity = BufferPool::capacity_for(bytes + body_padding_bytes);
   if (!reserved_.resize(budget_, budgeted_bytes(capacity))) return false;
-  move_to(pool_.acquire(capacity));
+  move_to(pool_->acquire(capacity));
   return true;
 }
 
 void ReceiveBuffer::shrink() {
   const std::size_t capacity = BufferPool::capacity_for(size() + body_padding_bytes);
   if (capacity < block_.capacity()) {
-    move_to(pool_.acquire(capacity));
+    move_to(pool_->acquire(capacity));
     // Giving back never fails.
     static_cast<void>(reserved_.resize(budget_, budgeted_bytes(capacity)));
   } else if (begin_ != 0) {

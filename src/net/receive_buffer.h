@@ -11,7 +11,7 @@ namespace weir::net {
 // at the end of the block are never written, so that they may be read behind a body.
 class ReceiveBuffer {
  public:
-  ReceiveBuffer(BufferPool& pool, MemoryBudget& budget) : pool_(pool), budget_(budget), block_(pool.acquire(0)) {}
+  ReceiveBuffer(BufferPool& pool, MemoryBudget& budget) : pool_(&pool), budget_(budget), block_(pool.acquire(0)) {}
 
   [[nodiscard]] MutableBytes filled() const noexcept { return {block_.data() + begin_, end_ - begin_}; }
   [[nodiscard]] MutableBytes free_space() const noexcept { return {block_.data() + end_, limit() - end_}; }
@@ -28,12 +28,17 @@ class ReceiveBuffer {
   [[nodiscard]] bool has_room(std::size_t bytes) const noexcept { return begin_ + bytes <= limit(); }
   // Moves what is filled to the front, into the smallest block that holds it.
   void shrink();
+  // The connection goes on on the core of `pool`.
+  void move_to(BufferPool& pool) noexcept {
+    pool_ = &pool;
+    block_.move_to(pool);
+  }
 
  private:
   [[nodiscard]] std::size_t limit() const noexcept { return block_.capacity() - body_padding_bytes; }
   void move_to(PooledBuffer block) noexcept;
 
-  BufferPool& pool_;
+  BufferPool* pool_;
   MemoryBudget& budget_;
   MemoryReservation reserved_;
   PooledBuffer block_;

@@ -18,16 +18,18 @@ constexpr milliseconds accept_pause{100};
 constexpr milliseconds goodbye_time_max{1'000};
 }  // namespace
 
-// One connection, from hand-over to close.
+// One connection, from its first hand-over to its close.
 struct HttpServer::Session {
+  CoreState& home;  // the serving core that it is one of
   std::unique_ptr<env::Connection> connection;
-  TlsConnection* tls = nullptr;          // the same connection, where the port is a TLS port
+  TlsConnection* tls = nullptr;  // the same connection, where the port is a TLS port
+  std::optional<PeerIdentity> peer;
   std::unique_ptr<HttpConnection> http;  // null until the protocol is known
 };
 
 struct HttpServer::CoreState {
-  CoreState(env::Core& core, HttpHandler& handler, HttpResources& resources)
-      : context(core, handler, resources), tasks(core), session_ended(core) {}
+  CoreState(const ServingCore& serving, HttpResources& resources, HttpContext::Place place)
+      : context(serving.core, serving.handler, resources, place), tasks(serving.core), session_ended(serving.core) {}
 
   HttpContext context;
   env::TaskGroup tasks;
@@ -54,12 +56,19 @@ HttpServer::HttpServer(env::Core& core, const std::vector<ServingCore>& serving_
       resources_(resources),
       options_(std::move(options)),
       listener_(std::move(listener)),
-      accepting_(std::make_unique<env::TaskGroup>(core)) {
-  for (const ServingCore& serving : serving_cores) {
-    cores_.push_back(std::make_unique<CoreState>(serving.core, serving.handler, resources));
+      accepting_(std::make_unique<env::TaskGroup>(core)),
+      serving_count_(serving_cores.size()) {
+  const auto add = [&](const ServingCore& serving, HttpContext::Place place) {
+    cores_.push_back(std::make_unique<CoreState>(serving, resources, place));
     std::uint64_t& resets_max = cores_.back()->context.h2_resets_per_interval_max;
     resets_max = options_.h2_resets_per_interval_max.value_or(resets_max);
-  }
+  };
+  const bool moves = options_.background.has_value();
+  for (const ServingCore& serving : serving_cores)
+    add(serving, moves ? HttpContext::Place::foreground : HttpContext::Place::alone);
+  if (!moves) return;
+  add(*options_.background, HttpContext::Place::background);
+  background_ = cores_.back().get();
 }
 
 HttpServer::~HttpServer() = default;
@@ -82,38 +91,76 @@ env::Task<void> HttpServer::accept_connections() {
     }
     resources_.metrics.connections_accepted.add();
     resources_.metrics.connections.add(1);
-    env::spawn(hand_over(*cores_[next_core_], std::move(*pending)));
-    next_core_ = (next_core_ + 1) % cores_.size();
+    CoreState& home = *cores_[next_core_];
+    next_core_ = (next_core_ + 1) % serving_count_;
+    env::spawn(hand_over(home, std::make_unique<Session>(home), std::move(*pending)));
   }
 }
 
-env::Task<void> HttpServer::hand_over(CoreState& state, std::unique_ptr<env::PendingConnection> pending) {
-  co_await state.context.core.enter();
-  state.tasks.spawn(serve(state, std::move(pending)));
+// Between two cores nothing waits: what stop() posts to `to` after this comes after it.
+env::Task<void> HttpServer::hand_over(CoreState& to, std::unique_ptr<Session> session,
+                                      std::unique_ptr<env::PendingConnection> pending) {
+  co_await to.context.core.enter();
+  to.tasks.spawn(serve(to, std::move(session), std::move(pending)));
 }
 
-env::Task<void> HttpServer::serve(CoreState& state, std::unique_ptr<env::PendingConnection> pending) {
-  Session session;
-  session.connection = state.context.core.network().adopt(std::move(pending));
-  if (options_.tls != nullptr) {
-    auto secured = std::make_unique<TlsConnection>(state.context.core, std::move(session.connection), options_.tls);
-    session.tls = secured.get();
-    session.connection = std::move(secured);
-  }
-  state.sessions.insert(&session);
-  if (!state.draining) co_await serve_session(state, session);
-  session.connection->close();
-  state.sessions.erase(&session);
+env::Task<void> HttpServer::serve(CoreState& state, std::unique_ptr<Session> session,
+                                  std::unique_ptr<env::PendingConnection> pending) {
+  adopt(state, *session, std::move(pending));
+  state.sessions.insert(session.get());
+  const bool moves = co_await serve_session(state, *session);
+  if (!moves) session->connection->close();
+  state.sessions.erase(session.get());
   state.session_ended.notify_all();
+  if (moves) {
+    move(state, std::move(session));
+    co_return;
+  }
   resources_.connections.fetch_sub(1);
   resources_.metrics.connections.add(-1);
 }
 
-env::Task<void> HttpServer::serve_session(CoreState& state, Session& session) {
+void HttpServer::adopt(CoreState& state, Session& session, std::unique_ptr<env::PendingConnection> pending) {
+  env::Core& core = state.context.core;
+  std::unique_ptr<env::Connection> connection = core.network().adopt(std::move(pending));
+  if (session.tls != nullptr) {
+    session.tls->arrive(core, std::move(connection));
+  } else if (options_.tls != nullptr) {
+    auto secured = std::make_unique<TlsConnection>(core, std::move(connection), options_.tls);
+    session.tls = secured.get();
+    session.connection = std::move(secured);
+  } else {
+    session.connection = std::move(connection);
+  }
+  if (session.http != nullptr) session.http->arrive(state.context, *session.connection);
+  if (&state == background_) session.connection->give_way(true);
+}
+
+void HttpServer::move(CoreState& from, std::unique_ptr<Session> session) {
+  session->http->leave();
+  std::unique_ptr<env::PendingConnection> pending = from.context.core.network().release(
+      session->tls != nullptr ? session->tls->leave() : std::move(session->connection));
+  const bool to_background = &from != background_;
+  resources_.metrics.connections_in_background.add(to_background ? 1 : -1);
+  if (to_background) resources_.metrics.connections_moved.add();
+  CoreState& to = to_background ? *background_ : session->home;
+  env::spawn(hand_over(to, std::move(session), std::move(pending)));
+}
+
+env::Task<bool> HttpServer::serve_session(CoreState& state, Session& session) {
+  if (session.http == nullptr && (state.draining || !co_await begin_session(state, session))) co_return false;
+  if (state.draining) session.http->begin_drain();
+  if (co_await session.http->run() == HttpConnection::Ending::moves) co_return true;
+  if (&state == background_) resources_.metrics.connections_in_background.add(-1);
+  if (session.tls != nullptr) co_await session.tls->shutdown(state.context.core.now() + Duration(goodbye_time_max));
+  co_return false;
+}
+
+// False when there is nobody to serve.
+env::Task<bool> HttpServer::begin_session(CoreState& state, Session& session) {
   HttpContext& context = state.context;
   ConnectionTraits traits{.over_tls = options_.tls != nullptr,
                           .peer_is_loopback = session.connection->peer().is_loopback()};
-  std::optional<PeerIdentity> peer;
   const MonotonicTime deadline = context.core.now() + Duration(context.settings.header_timeout.get());
   ReceiveBuffer received(context.buffers, resources_.request_memory);
   Protocol protocol = Protocol::none;
@@ -121,21 +168,18 @@ env::Task<void> HttpServer::serve_session(CoreState& state, Session& session) {
     protocol = co_await detect_protocol(*session.connection, received, deadline);
   } else if (const Result<void> shaken = co_await session.tls->handshake(deadline); shaken.has_value()) {
     protocol = session.tls->protocol() == "h2" ? Protocol::http2 : Protocol::http1;
-    peer = session.tls->peer_identity();
-    if (peer) traits.peer = &*peer;
+    session.peer = session.tls->peer_identity();
+    if (session.peer) traits.peer = &*session.peer;
   } else {
     context.metrics.tls_handshakes_failed.add();
     log_debug("net", "a TLS handshake failed", {{"error", shaken.error().message}});
   }
-  if (protocol == Protocol::none) co_return;
   if (protocol == Protocol::http2) {
     session.http = std::make_unique<Http2Connection>(context, *session.connection, traits, std::move(received));
-  } else {
+  } else if (protocol == Protocol::http1) {
     session.http = std::make_unique<Http1Connection>(context, *session.connection, traits, std::move(received));
   }
-  if (state.draining) session.http->begin_drain();
-  co_await session.http->run();
-  if (session.tls != nullptr) co_await session.tls->shutdown(context.core.now() + Duration(goodbye_time_max));
+  co_return session.http != nullptr;
 }
 
 env::Task<void> HttpServer::stop(Duration grace) {

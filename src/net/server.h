@@ -27,6 +27,9 @@ struct ServingCore {
 struct HttpServerOptions {
   env::Endpoint endpoint;  // port 0: any free one
   std::uint32_t backlog = 4'096;
+  // A core besides, for connections whose answers say that they give way (HttpResponse): they move there after such an
+  // answer, and back after one that does not say so. Not set: they stay.
+  std::optional<ServingCore> background;
   // Null: plain TCP, HTTP/2 told from HTTP/1.1 by its preface. Otherwise TLS, told by ALPN.
   std::shared_ptr<const TlsContext> tls;
   // In place of net.h2_resets_per_interval_max, where set: for a port whose clients are known (their certificates say
@@ -35,8 +38,8 @@ struct HttpServerOptions {
 };
 
 // The listener lives on the core that called start(); connections go round the serving cores in turn and stay where
-// they land. While net.connections_max connections are open in the process, further ones are accepted, closed and
-// counted.
+// they land, unless they give way (HttpServerOptions::background). While net.connections_max connections are open in
+// the process, further ones are accepted, closed and counted.
 class HttpServer {
  public:
   // `resources` outlives the server. Errors: already_exists when the port is taken, io.
@@ -63,9 +66,15 @@ class HttpServer {
              HttpServerOptions options, std::unique_ptr<env::Listener> listener);
 
   [[nodiscard]] env::Task<void> accept_connections();
-  [[nodiscard]] env::Task<void> hand_over(CoreState& state, std::unique_ptr<env::PendingConnection> pending);
-  [[nodiscard]] env::Task<void> serve(CoreState& state, std::unique_ptr<env::PendingConnection> pending);
-  [[nodiscard]] env::Task<void> serve_session(CoreState& state, Session& session);
+  [[nodiscard]] env::Task<void> hand_over(CoreState& to, std::unique_ptr<Session> session,
+                                          std::unique_ptr<env::PendingConnection> pending);
+  [[nodiscard]] env::Task<void> serve(CoreState& state, std::unique_ptr<Session> session,
+                                      std::unique_ptr<env::PendingConnection> pending);
+  // True when the session moves to the other of its cores.
+  [[nodiscard]] env::Task<bool> serve_session(CoreState& state, Session& session);
+  [[nodiscard]] env::Task<bool> begin_session(CoreState& state, Session& session);
+  void adopt(CoreState& state, Session& session, std::unique_ptr<env::PendingConnection> pending);
+  void move(CoreState& from, std::unique_ptr<Session> session);
   [[nodiscard]] static env::Task<void> begin_drain(CoreState& state);
   [[nodiscard]] static env::Task<void> finish_drain(CoreState& state, MonotonicTime deadline);
 
@@ -74,7 +83,9 @@ class HttpServer {
   HttpServerOptions options_;
   std::unique_ptr<env::Listener> listener_;
   std::unique_ptr<env::TaskGroup> accepting_;
-  std::vector<std::unique_ptr<CoreState>> cores_;
+  std::vector<std::unique_ptr<CoreState>> cores_;  // the serving ones, then the background core where there is one
+  CoreState* background_ = nullptr;
+  std::size_t serving_count_;
   std::size_t next_core_ = 0;
 };
 

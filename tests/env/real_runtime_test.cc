@@ -208,53 +208,36 @@ TEST(RealRuntime, BlockingWorkRunsOnTheFixedThreadsAndComesBack) {
 
 int nice_of_this_thread() { return getpriority(PRIO_PROCESS, static_cast<id_t>(gettid())); }
 
-Task<void> in_background(Core& core, std::uint32_t number, std::vector<std::uint32_t>& done) {
-  int nice = 0;
-  co_await core.run_in_background([&] {
-    nice = nice_of_this_thread();
-    done.push_back(number);  // no two at one time, or the sanitizer sees a race
-  });
-  EXPECT_TRUE(core.is_current());
-  EXPECT_EQ(nice, 19);
-}
-
-Task<int> many_in_background(Runtime& runtime, std::vector<std::uint32_t>& done) {
+Task<int> on_every_loop(Runtime& runtime) {
   const int before = nice_of_this_thread();
-  TaskGroup group(runtime.core(0));
-  const auto of_core = [](Core& home, Core& core, std::uint32_t number,
-                          std::vector<std::uint32_t>& order) -> Task<void> {
-    co_await core.enter();
-    co_await in_background(core, number, order);
-    co_await home.enter();
-  };
-  for (std::uint32_t i = 0; i < 500; ++i) group.spawn(of_core(runtime.core(0), runtime.core(i % 2), i, done));
-  co_await group.wait();
-  EXPECT_EQ(nice_of_this_thread(), before) << "the others' priority stays";
+  EXPECT_EQ(runtime.core_count(), 2U);
+  EXPECT_EQ(runtime.loop_count(), 3U);
+  Core* const background = runtime.background_core();
+  EXPECT_TRUE(background != nullptr && background == &runtime.core(2));
+  if (background == nullptr) co_return 1;
+  EXPECT_EQ(background->index(), 2U);
+  EXPECT_FALSE(background->is_current());
+  for (int i = 0; i < 100; ++i) {
+    co_await background->enter();
+    EXPECT_TRUE(background->is_current());
+    EXPECT_EQ(nice_of_this_thread(), before + 10) << "what its process has, and ten more";
+    co_await background->sleep_for(microseconds(10));
+    co_await runtime.core(static_cast<std::uint32_t>(i) % 2).enter();
+    EXPECT_EQ(nice_of_this_thread(), before) << "the others' priority stays";
+  }
+  co_await runtime.core(0).enter();
   co_return 0;
 }
 
-TEST(RealRuntime, WorkThatMayWaitIsDoneOneByOneByAThreadThatGivesWay) {
-  std::vector<std::uint32_t> done;
-  const auto runtime = make_real_runtime({.cores = 2, .blocking_threads = 1, .background_thread = true});
-  EXPECT_EQ(runtime->run([&] { return many_in_background(*runtime, done); }), 0);
-  EXPECT_EQ(done.size(), 500U);
-  std::erase_if(done, [](std::uint32_t number) { return number % 2 != 0; });
-  EXPECT_TRUE(std::ranges::is_sorted(done)) << "what a core asked for first was done first";
+TEST(RealRuntime, TheBackgroundCoreIsALoopWhoseThreadGivesWay) {
+  const auto runtime = make_real_runtime({.cores = 2, .blocking_threads = 1, .background_core = true});
+  EXPECT_EQ(runtime->run([&] { return on_every_loop(*runtime); }), 0);
 }
 
-Task<int> without_a_thread_for_it(Core& core) {
-  bool done = false;
-  co_await core.run_in_background([&] {
-    EXPECT_FALSE(core.is_current());
-    done = true;
-  });
-  EXPECT_TRUE(done && core.is_current());
-  co_return 0;
-}
-
-TEST(RealRuntime, WithoutABackgroundThreadABlockingOneDoesItsWork) {
-  const auto runtime = make(1);
-  EXPECT_EQ(runtime->run([&] { return without_a_thread_for_it(runtime->core(0)); }), 0);
+TEST(RealRuntime, HasNoBackgroundCoreUnlessItIsAskedFor) {
+  const auto runtime = make(2);
+  EXPECT_EQ(runtime->background_core(), nullptr);
+  EXPECT_EQ(runtime->loop_count(), 2U);
 }
 
 Task<int> random_values(Core& core) {

@@ -29,8 +29,8 @@ TestRequest large_request() { return TestRequest(large_body()); }
 
 // The outcome in pieces; `meanwhile` runs whenever the request lets others go.
 std::string in_pieces(Authenticator& authenticator, TestRequest& request,
-                      const std::function<void(int)>& meanwhile = {}, bool gives_way = false) {
-  const auto runtime = env::make_real_runtime({.cores = 1, .blocking_threads = 1, .background_thread = true});
+                      const std::function<void(int)>& meanwhile = {}) {
+  const auto runtime = env::make_real_runtime({.cores = 1, .blocking_threads = 1});
   std::string text;
   const auto authenticate = [&](LargeWork& work, bool& done) -> env::Task<void> {
     text = text_of(co_await authenticator.authenticate_in_pieces(request.http(), vector_time, work));
@@ -44,9 +44,7 @@ std::string in_pieces(Authenticator& authenticator, TestRequest& request,
     }
   };
   const auto both = [&](env::Core& core) -> env::Task<int> {
-    GivingWay giving_way(core);
-    LargeWork work(core, giving_way);
-    if (gives_way) giving_way.note_refused(vector_credential().account, mebibyte);
+    LargeWork work(core);
     bool done = false;
     env::TaskGroup tasks(core);
     tasks.spawn(authenticate(work, done));
@@ -86,8 +84,6 @@ TEST(AuthenticatorInPieces, SaysTheSameAsAtOnce) {
     Authenticator two(vector_credentials());
     const std::string expected = text_of(one.authenticate(request.http(), vector_time));
     EXPECT_EQ(in_pieces(two, request), expected);
-    Authenticator three(vector_credentials());
-    EXPECT_EQ(in_pieces(three, request, {}, true), expected);
     if (expected.starts_with("accepted")) ++accepted;
   }
   EXPECT_EQ(accepted, 7);

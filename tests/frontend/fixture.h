@@ -35,6 +35,8 @@ struct ServerOptions {
   bool enforce_rates = false;
   std::vector<std::string> settings;  // "name=value"
   std::uint64_t account_connections_max = 1'000'000;
+  std::uint64_t account_connections_in_background_max = 1'000'000;
+  bool core_1_in_background = false;
   // When set, what CellClient::may_take says.
   std::function<std::size_t(ShardKey, std::span<const std::uint64_t>)> may_take;
 };

@@ -76,19 +76,23 @@ env::Task<Result<void>> TestServer::open() {
   WEIR_CO_CHECK(co_await process_.open_parts());
   directory_client_ = std::make_unique<directory::LocalDirectory>(process_.home, *process_.directory);
   cell_ = std::make_unique<CellThatKnows>(*process_.cell, options_);
-  services_ = std::make_unique<Services>(Services{.cell = *cell_,
-                                                  .directory = *directory_client_,
-                                                  .call_rates = call_rates_,
-                                                  .settings = settings_,
-                                                  .quotas = process_.settings.directory,
-                                                  .metrics = metrics_,
-                                                  .account_connections_max = options_.account_connections_max,
-                                                  .enforce_rates = process_.settings.cell.enforce_rates.get()});
+  services_ = std::make_unique<Services>(
+      Services{.cell = *cell_,
+               .directory = *directory_client_,
+               .call_rates = call_rates_,
+               .settings = settings_,
+               .quotas = process_.settings.directory,
+               .metrics = metrics_,
+               .account_connections_max = options_.account_connections_max,
+               .account_connections_in_background_max = options_.account_connections_in_background_max,
+               .enforce_rates = process_.settings.cell.enforce_rates.get()});
   std::vector<FrontEnd*> front_ends;
   for (std::uint32_t i = 0; i < simulation::cores; ++i) {
     authenticators_.push_back(std::make_unique<Authenticator>(credentials()));
-    front_ends_.push_back(std::make_unique<FrontEnd>(process_.simulation.core(i), *services_, *authenticators_.back(),
-                                                     process_.directory->token_key()));
+    const bool in_background = i == 1 && options_.core_1_in_background;
+    front_ends_.push_back(std::make_unique<FrontEnd>(
+        process_.simulation.core(i), *services_, *authenticators_.back(), process_.directory->token_key(),
+        in_background ? FrontEnd::Place::background : FrontEnd::Place::foreground));
     front_ends.push_back(front_ends_.back().get());
   }
   publisher_ = std::make_unique<cli::MapPublisher>(process_.home, std::move(front_ends));

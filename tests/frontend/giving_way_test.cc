@@ -70,10 +70,28 @@ env::Task<int> in_time(env::Core& core) {
 
 TEST(GivingWay, EndsSomeSecondsAfterTheLastTime) { run_test(in_time); }
 
+env::Task<int> as_elsewhere(env::Core& core) {
+  GivingWay giving_way(core);
+  giving_way.begin("a");
+  EXPECT_TRUE(giving_way.gives_way("a"));
+  EXPECT_FALSE(giving_way.gives_way("b"));
+  co_await core.sleep_for(GivingWay::gives_way_time - milliseconds(1));
+  EXPECT_TRUE(giving_way.gives_way("a"));
+  refuse(giving_way, "a", GivingWay::refused_per_second_max);
+  co_await core.sleep_for(milliseconds(1));
+  EXPECT_FALSE(giving_way.gives_way("a"));
+  giving_way.begin("a");
+  EXPECT_TRUE(giving_way.gives_way("a"));
+  co_return 0;
+}
+
+TEST(GivingWay, BeginsWhereItBeganElsewhere) { run_test(as_elsewhere); }
+
 env::Task<int> many_accounts(env::Core& core) {
   GivingWay giving_way(core);
   for (std::size_t i = 0; i < GivingWay::accounts_max; ++i) giving_way.note_refused(std::to_string(i), mebibyte);
   giving_way.note_refused("one more", mebibyte);
+  giving_way.begin("one more");
   EXPECT_FALSE(giving_way.gives_way("one more"));
   giving_way.note_refused("0", mebibyte);
   EXPECT_TRUE(giving_way.gives_way("0"));

@@ -29,8 +29,7 @@ env::Task<void> small_requests(env::Core& core, std::string& log, std::size_t en
 }
 
 env::Task<int> many_at_one_moment(env::Core& core, std::string& log) {
-  const GivingWay giving_way(core);
-  LargeWork work(core, giving_way);
+  LargeWork work(core);
   env::TaskGroup tasks(core);
   tasks.spawn(small_requests(core, log, 200));
   for (int i = 0; i < 12; ++i) tasks.spawn(large_request(work, log));
@@ -54,8 +53,7 @@ env::Task<void> named_request(LargeWork& work, std::string& log, char name) {
 }
 
 env::Task<int> in_order(env::Core& core, std::string& log) {
-  const GivingWay giving_way(core);
-  LargeWork work(core, giving_way);
+  LargeWork work(core);
   env::TaskGroup tasks(core);
   for (const char name : {'a', 'b', 'c'}) tasks.spawn(named_request(work, log, name));
   co_await tasks.wait();
@@ -69,47 +67,21 @@ TEST(LargeWork, GoesFirstComeFirstServed) {
   EXPECT_EQ(log, "abcabc");
 }
 
-env::Task<bool> runs_on(env::Core& core, LargeWork& work, std::string account) {
-  bool on_core = false;
-  co_await work.run(account, [&] { on_core = core.is_current(); });
-  EXPECT_TRUE(core.is_current());
-  co_return on_core;
-}
-
-env::Task<int> over_a_rate(env::Core& core) {
-  GivingWay giving_way(core);
-  LargeWork work(core, giving_way);
-  EXPECT_TRUE(co_await runs_on(core, work, "floods"));
-  giving_way.note_refused("floods", mebibyte);
-  EXPECT_FALSE(co_await runs_on(core, work, "floods"));
-  EXPECT_TRUE(co_await runs_on(core, work, "keeps to its limits"));
-  co_return 0;
-}
-
-TEST(LargeWork, OfAnAccountThatGivesWayIsDoneByAnotherThread) {
-  const auto runtime = env::make_real_runtime({.cores = 1, .blocking_threads = 1, .background_thread = true});
-  ASSERT_EQ(runtime->run([&] { return over_a_rate(runtime->core(0)); }), 0);
-}
-
 env::Task<int> pieces_of(env::Core& core) {
-  GivingWay giving_way(core);
-  LargeWork work(core, giving_way);
+  LargeWork work(core);
   const std::string bytes(2 * LargeWork::piece_bytes + 1, 'x');
   std::vector<std::size_t> sizes;
   const auto note = [&](BytesView piece) { sizes.push_back(piece.size()); };
-  co_await work.run_in_pieces("account", as_bytes(bytes), note);
+  co_await work.run_in_pieces(as_bytes(bytes), note);
   EXPECT_EQ(sizes, (std::vector<std::size_t>{LargeWork::piece_bytes, LargeWork::piece_bytes, 1}));
   sizes.clear();
-  giving_way.note_refused("account", mebibyte);
-  co_await work.run_in_pieces("account", as_bytes(bytes), note);
-  EXPECT_EQ(sizes, std::vector<std::size_t>{bytes.size()}) << "nobody waits for it";
-  co_await work.run_in_pieces("account", {}, note);
-  EXPECT_EQ(sizes.size(), 1U);
+  co_await work.run_in_pieces({}, note);
+  EXPECT_TRUE(sizes.empty());
   co_return 0;
 }
 
-TEST(LargeWork, IsDoneInPiecesOnlyWhereOthersWait) {
-  const auto runtime = env::make_real_runtime({.cores = 1, .blocking_threads = 1, .background_thread = true});
+TEST(LargeWork, IsDoneInPiecesThatAreTheWhole) {
+  const auto runtime = env::make_real_runtime({.cores = 1, .blocking_threads = 1});
   ASSERT_EQ(runtime->run([&] { return pieces_of(runtime->core(0)); }), 0);
 }
 

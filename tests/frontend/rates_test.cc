@@ -115,31 +115,6 @@ TEST(Rates, AShardTakesAMebibyteASecondRecordByRecord) {
   });
 }
 
-// Whether a large request of the account is done by the thread for work that may wait; and it is answered as ever.
-env::Task<bool> gives_way(Client client, std::string stream) {
-  const std::uint64_t before = client.server.metrics().large_requests_that_gave_way.value();
-  List large = entries(1, 100 * kibibyte);
-  const WireValue answer = co_await client.expect("PutRecords", {{"StreamName", stream}, {"Records", large}});
-  EXPECT_EQ(answer["FailedRecordCount"].integer(), 0);
-  co_return client.server.metrics().large_requests_that_gave_way.value() != before;
-}
-
-TEST_P(RatesEncoding, WhoSendsLargeRequestsBeyondARateGivesWayForAWhile) {
-  run_server({.enforce_rates = true}, [encoding = GetParam()](TestServer& server) -> env::Task<void> {
-    const Client floods{.server = server, .encoding = encoding};
-    const Client other{.server = server, .encoding = encoding, .account_id = std::string(other_account)};
-    co_await floods.create("s", 1);
-    co_await other.create("t", 1);
-    EXPECT_FALSE(co_await gives_way(floods, "s"));
-    expect_accepted(co_await put_records(floods, entries(5, 300 * kibibyte)), 3, 5);
-    co_await calm_down(floods);
-    EXPECT_TRUE(co_await gives_way(floods, "s"));
-    EXPECT_FALSE(co_await gives_way(other, "t"));
-    co_await floods.server.home().sleep_for(GivingWay::gives_way_time);
-    EXPECT_FALSE(co_await gives_way(floods, "s"));
-  });
-}
-
 // What is said of the connection after each of `count` calls: 'w' that it gives way, '.' that it does not, and whether
 // the call was refused: 'W', '!'.
 env::Task<std::string> said_after(Client client, std::string operation, Map input, std::size_t count) {

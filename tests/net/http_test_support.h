@@ -127,7 +127,7 @@ struct ServedConnection {
   ServedConnection& operator=(const ServedConnection&) = delete;
 
   static env::Task<void> run(ServedConnection& self) {
-    co_await self.http.run();
+    WEIR_ASSERT(co_await self.http.run() == HttpConnection::Ending::done);
     self.transport.close();
     self.ended = true;
   }

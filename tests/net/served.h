@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "env/sim/sim_network.h"
@@ -37,26 +38,29 @@ inline std::shared_ptr<const TlsContext> client_tls(TlsClientOptions options) {
   return *context;
 }
 
-// A server on all cores of a simulated machine.
+// A server on all cores of a simulated machine, its background core among them where it has one: the last handler.
 struct Served {
   Served(env::Simulation& in, std::initializer_list<std::string_view> assignments = {}) : simulation(in) {
     for (const std::string_view assignment : assignments) {
       WEIR_ASSERT(settings_registry.set_assignment(assignment).has_value());
     }
-    for (std::uint32_t i = 0; i < in.core_count(); ++i) {
-      handlers.push_back(std::make_unique<EchoHandler>(in.core(i)));
-      cores.push_back({in.core(i), *handlers.back()});
-    }
+    for (std::uint32_t i = 0; i < in.core_count(); ++i) cores.push_back({in.core(i), add_handler(in.core(i))});
+    if (env::Core* const core = in.background_core()) background.emplace(*core, add_handler(*core));
   }
   // Starts on core 0.
   env::Task<void> start(std::shared_ptr<const TlsContext> tls = nullptr) {
-    co_await start_with({.endpoint = {"127.0.0.1", 0}, .backlog = 128, .tls = std::move(tls)});
+    co_await start_with(
+        {.endpoint = {"127.0.0.1", 0}, .backlog = 128, .background = background, .tls = std::move(tls)});
   }
   env::Task<void> start_with(HttpServerOptions options) {
     Result<std::unique_ptr<HttpServer>> started =
         co_await HttpServer::start(simulation.core(0), cores, resources, std::move(options));
     WEIR_ASSERT(started.has_value());
     server = std::move(*started);
+  }
+  EchoHandler& add_handler(env::Core& core) {
+    handlers.push_back(std::make_unique<EchoHandler>(core));
+    return *handlers.back();
   }
   [[nodiscard]] env::Task<std::unique_ptr<env::Connection>> connect() {
     Result<std::unique_ptr<env::Connection>> connected =
@@ -78,6 +82,7 @@ struct Served {
   HttpResources resources{settings, metrics};
   std::vector<std::unique_ptr<EchoHandler>> handlers;
   std::vector<ServingCore> cores;
+  std::optional<ServingCore> background;
   std::unique_ptr<HttpServer> server;
 };
 
@@ -101,7 +106,7 @@ inline void with_server(std::initializer_list<std::string_view> assignments,
 
 inline env::Task<void> release_later(Served& served, Duration after) {
   co_await served.simulation.core(0).sleep_for(after);
-  for (std::uint32_t i = 0; i < served.simulation.core_count(); ++i) {
+  for (std::uint32_t i = 0; i < served.simulation.loop_count(); ++i) {
     co_await served.simulation.core(i).enter();
     served.handlers[i]->release();
   }

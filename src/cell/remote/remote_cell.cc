@@ -89,7 +89,7 @@ class RemoteCell::ReadGuard {
 RemoteCell::RemoteCell(env::Runtime& runtime, env::Core& home, net::ConnectToPeer connect,
                        const RemoteCellSettings& settings, RemoteCellMetrics& metrics)
     : home_(home), connect_(std::move(connect)), settings_(settings), metrics_(metrics) {
-  for (std::uint32_t i = 0; i < runtime.core_count(); ++i) {
+  for (std::uint32_t i = 0; i < runtime.loop_count(); ++i) {
     cores_.push_back(std::make_unique<PerCore>(runtime.core(i), connect_, settings, metrics));
   }
 }

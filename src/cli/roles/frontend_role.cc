@@ -118,7 +118,7 @@ void FrontEndRole::make_follower() {
   // Last, so that nobody is let in before his streams are known.
   if (map_credentials_) follower_->add_listener(*map_credentials_);
   directory_ = std::make_unique<directory::RemoteDirectory>(
-      context_.runtime.core_count(), link_.connect_to_directories(),
+      context_.runtime.loop_count(), link_.connect_to_directories(),
       directory::RemoteDirectoryOptions{
           .directories = directories_,
           .wait_for_map = [this](env::Core& caller, std::uint64_t version, MonotonicTime deadline) {
@@ -163,26 +163,22 @@ Result<void> FrontEndRole::make_front_ends() {
       .metrics = front_end_metrics_,
       .account_connections_max = context_.settings.frontend.account_connections_max(
           context_.settings.net.connections_max.get(), context_.runtime.core_count()),
+      .account_connections_in_background_max =
+          context_.settings.frontend.account_connections_max(context_.settings.net.connections_max.get(), 1),
       .enforce_rates = context_.settings.cell.enforce_rates.get(),
   });
-  std::vector<frontend::FrontEnd*> all;
-  for (std::uint32_t i = 0; i < context_.runtime.core_count(); ++i) {
-    front_ends_.push_back(
-        std::make_unique<frontend::FrontEnd>(context_.runtime.core(i), *services_, authenticator(i), *key));
-    all.push_back(front_ends_.back().get());
-  }
-  first_map_->serve(std::make_unique<MapPublisher>(context_.core, std::move(all)));
+  front_ends_ = std::make_unique<FrontEnds>(
+      context_.runtime, *services_, [this](std::uint32_t core) -> auto& { return authenticator(core); }, *key);
+  first_map_->serve(front_ends_->make_publisher(context_.core));
   return {};
 }
 
 env::Task<Result<void>> FrontEndRole::open_ports() {
-  std::vector<net::ServingCore> serving;
-  serving.reserve(front_ends_.size());
-  for (const auto& front_end : front_ends_) serving.push_back({.core = front_end->core(), .handler = *front_end});
   const ServerSettings& settings = context_.settings.server;
   auto port = co_await net::HttpServer::start(
-      context_.core, serving, admin_.http(),
-      {.endpoint = {.address = settings.address.get(), .port = static_cast<std::uint16_t>(settings.port.get())}});
+      context_.core, front_ends_->serving(), admin_.http(),
+      {.endpoint = {.address = settings.address.get(), .port = static_cast<std::uint16_t>(settings.port.get())},
+       .background = front_ends_->background()});
   if (!port) co_return fail_while("opening the service port (--port chooses another)", std::move(port.error()));
   port_ = std::move(*port);
   if (!settings.tls_enabled.get()) co_return Result<void>{};
@@ -190,8 +186,9 @@ env::Task<Result<void>> FrontEndRole::open_ports() {
   auto loaded = co_await load_service_tls(context_.core, settings, context_.directory);
   if (!loaded) co_return fail_while("loading the TLS certificate", std::move(loaded.error()));
   auto tls_port = co_await net::HttpServer::start(
-      context_.core, serving, admin_.http(),
+      context_.core, front_ends_->serving(), admin_.http(),
       {.endpoint = {.address = settings.address.get(), .port = static_cast<std::uint16_t>(settings.tls_port.get())},
+       .background = front_ends_->background(),
        .tls = std::move(loaded->context)});
   if (!tls_port) co_return fail_while("opening the TLS port (--tls-port chooses another)", std::move(tls_port.error()));
   tls_port_ = std::move(*tls_port);
@@ -206,7 +203,7 @@ env::Task<void> FrontEndRole::stop() {
   if (follows_) co_await follower_->stop();
   if (call_rates_) co_await call_rates_->stop();
   if (directory_) {
-    for (std::uint32_t i = 0; i < context_.runtime.core_count(); ++i) {
+    for (std::uint32_t i = 0; i < context_.runtime.loop_count(); ++i) {
       co_await context_.runtime.core(i).enter();
       co_await directory_->stop(context_.runtime.core(i));
     }

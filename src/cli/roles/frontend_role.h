@@ -9,15 +9,14 @@
 
 #include "cell/remote/remote_cell.h"
 #include "cli/credentials_watcher.h"
+#include "cli/front_ends.h"
 #include "cli/map_credentials.h"
-#include "cli/map_publisher.h"
 #include "cli/roles/certificate_watcher.h"
 #include "cli/roles/fleet_link.h"
 #include "cli/roles/role.h"
 #include "directory/map/map_follower.h"
 #include "directory/remote_directory.h"
 #include "frontend/fleet_call_rates.h"
-#include "frontend/front_end.h"
 
 namespace weir::cli {
 
@@ -63,7 +62,7 @@ class FrontEndRole final : public Role {
   std::unique_ptr<FirstMap> first_map_;
   std::unique_ptr<directory::MapFollower> follower_;
   std::unique_ptr<frontend::Services> services_;
-  std::vector<std::unique_ptr<frontend::FrontEnd>> front_ends_;  // by core
+  std::unique_ptr<FrontEnds> front_ends_;
   std::unique_ptr<net::HttpServer> port_;
   std::unique_ptr<net::HttpServer> tls_port_;  // null unless server.tls_enabled
   bool follows_ = false;

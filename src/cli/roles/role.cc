@@ -3,7 +3,6 @@
 #include <cstdio>
 
 #include "base/log.h"
-#include "cli/start.h"
 #include "env/event.h"
 #include "env/file.h"
 #include "env/process.h"
@@ -92,9 +91,9 @@ env::Task<int> run_until_signal(ProcessContext context, const std::string& name,
 
 }  // namespace
 
-int run_role(const std::string& name, const ServeOptions& options, const MakeRole& make) {
+int run_role(const std::string& name, const ServeOptions& options, BackgroundCore background, const MakeRole& make) {
   return start_process(
-      name, options,
+      name, options, background,
       [&](env::Runtime& runtime, const AllSettings& settings, MetricsRegistry& registry, std::string directory) {
         const ProcessContext context{.runtime = runtime,
                                      .core = runtime.core(0),

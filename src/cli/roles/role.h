@@ -9,6 +9,7 @@
 #include "cli/all_settings.h"
 #include "cli/commands.h"
 #include "cli/process_watch.h"
+#include "cli/start.h"
 #include "env/runtime.h"
 #include "frontend/admin/admin_handler.h"
 #include "frontend/health.h"
@@ -41,7 +42,8 @@ class Role {
 using MakeRole = std::function<std::unique_ptr<Role>(const ProcessContext&)>;
 
 // Runs a whole process of the role: exit code. `name`: "directory", "cell", "frontend".
-[[nodiscard]] int run_role(const std::string& name, const ServeOptions& options, const MakeRole& make);
+[[nodiscard]] int run_role(const std::string& name, const ServeOptions& options, BackgroundCore background,
+                           const MakeRole& make);
 
 // The admin port of a role.
 class AdminPort {

@@ -6,8 +6,14 @@
 
 namespace weir::cli {
 
-int serve_directory(const ServeOptions& options) { return run_role("directory", options, make_directory_role); }
-int serve_cell(const ServeOptions& options) { return run_role("cell", options, make_cell_role); }
-int serve_front_end(const ServeOptions& options) { return run_role("frontend", options, make_front_end_role); }
+int serve_directory(const ServeOptions& options) {
+  return run_role("directory", options, BackgroundCore::without, make_directory_role);
+}
+int serve_cell(const ServeOptions& options) {
+  return run_role("cell", options, BackgroundCore::without, make_cell_role);
+}
+int serve_front_end(const ServeOptions& options) {
+  return run_role("frontend", options, BackgroundCore::with, make_front_end_role);
+}
 
 }  // namespace weir::cli

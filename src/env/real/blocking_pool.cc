@@ -1,16 +1,8 @@
 #include "env/real/blocking_pool.h"
 
 #include <pthread.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 namespace weir::env::real {
-namespace {
-
-// The least that still goes on when nobody else rests. "Idle" would not.
-constexpr int least_priority = 19;
-
-}  // namespace
 
 void BlockingPool::start(std::uint32_t threads) {
   threads_.reserve(threads);
@@ -60,13 +52,7 @@ BlockingJob* BlockingPool::take() {
 }
 
 void BlockingPool::work() noexcept {
-  if (priority_ == Priority::gives_way) {
-    pthread_setname_np(pthread_self(), "weir-background");
-    // Of this thread alone, as Linux has it. To give way is always allowed.
-    ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), least_priority);
-  } else {
-    pthread_setname_np(pthread_self(), "weir-blocking");
-  }
+  pthread_setname_np(pthread_self(), "weir-blocking");
   while (BlockingJob* const job = take()) {
     if (waiting_ != nullptr) waiting_->add(-1);
     job->run();

@@ -30,11 +30,8 @@ class BlockingJob {
 // and what bounds them bounds the queue. Not on the way of single records: a batch is one job.
 class BlockingPool {
  public:
-  enum class Priority : std::uint8_t { normal, gives_way };  // gives_way: the least that still goes on ("nice 19")
-
   // `waiting` follows the length of the queue; may be null.
-  explicit BlockingPool(Gauge* waiting, Priority priority = Priority::normal) noexcept
-      : waiting_(waiting), priority_(priority) {}
+  explicit BlockingPool(Gauge* waiting) noexcept : waiting_(waiting) {}
   BlockingPool(const BlockingPool&) = delete;
   BlockingPool& operator=(const BlockingPool&) = delete;
   ~BlockingPool() { stop(); }
@@ -51,7 +48,6 @@ class BlockingPool {
   BlockingJob* take();
 
   Gauge* const waiting_;
-  const Priority priority_;
   std::mutex mutex_;
   std::condition_variable arrived_;
   BlockingJob* first_ = nullptr;  // these four under mutex_

@@ -38,6 +38,11 @@ void RealConnection::Direction::on_expiry() {
     connection_.core_.arm(*this, deadline_);
     return;
   }
+  interrupt();
+}
+
+void RealConnection::Direction::interrupt() noexcept {
+  if (!operation.pending() && !turn.waiting()) return;
   timed_out_ = true;
   if (turn.waiting()) {
     connection_.core_.read_turns().end_wait(turn);
@@ -69,6 +74,21 @@ void RealConnection::close() noexcept {
   }
   boost::system::error_code ignored;
   ignored = socket_.close(ignored);
+}
+
+Descriptor RealConnection::take_descriptor() noexcept {
+  WEIR_ASSERT_NOTE(!reading_.operation.pending() && !writing_.operation.pending(), "a call is in flight");
+  watch_in_loop();
+  if (closed_) return {};
+  boost::system::error_code error;
+  Descriptor descriptor(socket_.release(error));
+  if (error) {
+    static_cast<void>(descriptor.release());  // it is still the socket's
+    close();
+    return {};
+  }
+  closed_ = true;
+  return descriptor;
 }
 
 // Leaves the socket where it is when that is impossible.
@@ -108,6 +128,8 @@ void RealConnection::give_way(bool on) noexcept {
   boost::system::error_code ignored;
   ignored = socket_.cancel(ignored);
 }
+
+void RealConnection::interrupt_read() noexcept { reading_.interrupt(); }
 
 std::optional<Result<std::size_t>> RealConnection::read_now(MutableBytes out) {
   ssize_t got = 0;
@@ -164,7 +186,7 @@ Task<Result<std::size_t>> RealConnection::read_some(MutableBytes out, MonotonicT
       reading_.finish();
       if (closed_) co_return std::unexpected(closed_error());
       if (auto got = read_now(out)) co_return std::move(*got);
-      if (reading_.timed_out() && quiet < deadline) {
+      if (reading_.timed_out() && quiet < deadline && core_.now() >= quiet) {
         gives_way_ = false;
         continue;
       }

@@ -23,8 +23,12 @@ class RealConnection final : public Connection {
   [[nodiscard]] Task<Result<std::size_t>> read_some(MutableBytes out, MonotonicTime deadline) override;
   [[nodiscard]] Task<Result<void>> write_all(std::span<const BytesView> parts, MonotonicTime deadline) override;
   void give_way(bool on) noexcept override;
+  void interrupt_read() noexcept override;
   void close() noexcept override;
   [[nodiscard]] const Endpoint& peer() const noexcept override { return peer_; }
+
+  // Closed from here on, while the socket itself goes on. No call is in flight.
+  [[nodiscard]] Descriptor take_descriptor() noexcept;
 
   // Waits until a connect() that is under way has ended, and tells how. Errors: as Network::connect.
   [[nodiscard]] Task<Result<void>> finish_connect(MonotonicTime deadline);
@@ -44,6 +48,7 @@ class RealConnection final : public Connection {
     void expect(MonotonicTime deadline);
     void finish() noexcept { deadline_ = no_deadline; }
     [[nodiscard]] bool timed_out() const noexcept { return timed_out_; }
+    void interrupt() noexcept;  // as if the deadline of the wait under way had come
     void on_expiry() override;
 
     Operation operation;

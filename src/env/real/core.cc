@@ -44,10 +44,9 @@ class RealCore::WakeHandler {
   RealCore* core_;
 };
 
-RealCore::RealCore(std::uint32_t index, BlockingPool& pool, BlockingPool& background)
+RealCore::RealCore(std::uint32_t index, BlockingPool& pool)
     : index_(index),
       pool_(pool),
-      background_(background),
       files_(std::make_unique<RealFileSystem>(*this)),
       network_(std::make_unique<RealNetwork>(*this)),
       random_state_(seed_from_system()),
@@ -191,9 +190,5 @@ void RealCore::stop() noexcept {
 }
 
 Task<void> RealCore::run_blocking(UniqueFunction<void()> work) { co_await blocking(std::move(work)); }
-
-Task<void> RealCore::run_in_background(UniqueFunction<void()> work) {
-  co_await BlockingCall<UniqueFunction<void()>>(*this, background_, std::move(work));
-}
 
 }  // namespace weir::env::real

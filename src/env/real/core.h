@@ -22,7 +22,7 @@ namespace weir::env::real {
 
 class RealCore final : public Core {
  public:
-  RealCore(std::uint32_t index, BlockingPool& pool, BlockingPool& background);
+  RealCore(std::uint32_t index, BlockingPool& pool);
   ~RealCore() override;
 
   [[nodiscard]] std::uint32_t index() const noexcept override { return index_; }
@@ -36,7 +36,6 @@ class RealCore final : public Core {
   void arm(Timer& timer, MonotonicTime deadline) override { timers_.arm(timer, deadline); }
   void disarm(Timer& timer) noexcept override { timers_.disarm(timer); }
   [[nodiscard]] Task<void> run_blocking(UniqueFunction<void()> work) override;
-  [[nodiscard]] Task<void> run_in_background(UniqueFunction<void()> work) override;
   [[nodiscard]] FileSystem& files() noexcept override { return *files_; }
   [[nodiscard]] Network& network() noexcept override { return *network_; }
 
@@ -48,7 +47,7 @@ class RealCore final : public Core {
   // co_await core.blocking([&] { ... }): as run_blocking, without allocating.
   template <class Work>
   [[nodiscard]] auto blocking(Work work) noexcept(std::is_nothrow_move_constructible_v<Work>) {
-    return BlockingCall<Work>(*this, pool_, std::move(work));
+    return BlockingCall<Work>(*this, std::move(work));
   }
   [[nodiscard]] BlockingPool& pool() noexcept { return pool_; }
   [[nodiscard]] boost::asio::io_context& io() noexcept { return io_; }
@@ -61,11 +60,11 @@ class RealCore final : public Core {
   template <class Work>
   class BlockingCall final : public BlockingJob {
    public:
-    BlockingCall(RealCore& home, BlockingPool& pool, Work work) : home_(home), pool_(pool), work_(std::move(work)) {}
+    BlockingCall(RealCore& home, Work work) : home_(home), work_(std::move(work)) {}
     [[nodiscard]] bool await_ready() const noexcept { return false; }
     void await_suspend(std::coroutine_handle<> awaiting) noexcept {
       node_.resume = awaiting;
-      pool_.submit(*this);
+      home_.pool_.submit(*this);
     }
     void await_resume() const noexcept {}
     void run() noexcept override {
@@ -75,7 +74,6 @@ class RealCore final : public Core {
 
    private:
     RealCore& home_;
-    BlockingPool& pool_;
     Work work_;
     PostNode node_;
   };
@@ -91,7 +89,6 @@ class RealCore final : public Core {
 
   const std::uint32_t index_;
   BlockingPool& pool_;
-  BlockingPool& background_;
   std::unique_ptr<FileSystem> files_;
   std::unique_ptr<Network> network_;
   TimerQueue timers_;

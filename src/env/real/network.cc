@@ -117,6 +117,11 @@ std::unique_ptr<Connection> RealNetwork::adopt(std::unique_ptr<PendingConnection
   return std::make_unique<RealConnection>(core_, real.take_descriptor(), real.peer());
 }
 
+std::unique_ptr<PendingConnection> RealNetwork::release(std::unique_ptr<Connection> connection) {
+  auto& real = static_cast<RealConnection&>(*connection);
+  return std::make_unique<RealPendingConnection>(real.take_descriptor(), real.peer());
+}
+
 Task<Result<std::unique_ptr<Connection>>> RealNetwork::connect(Endpoint endpoint, MonotonicTime deadline) {
   WEIR_CO_TRY(SocketAddress address, to_address(endpoint));
   Descriptor descriptor = make_socket(address);

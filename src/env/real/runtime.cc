@@ -1,6 +1,8 @@
 #include "env/runtime.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -18,21 +20,28 @@ namespace weir::env {
 namespace real {
 namespace {
 
+// Of the background core's thread ("nice", beyond what the process has). Beside one that never rests it has a tenth of a
+// processor: what it serves goes on, and who waits for all cores, as a new shard map does, waits for some 30 ms. With 19
+// both would be ten times worse.
+constexpr int background_priority = 10;
+
 class RealRuntime final : public Runtime {
  public:
   explicit RealRuntime(const RealRuntimeOptions& options)
       : blocking_threads_(options.blocking_threads),
-        has_background_(options.background_thread),
-        pool_(blocking_gauge(options.metrics)),
-        background_(nullptr, BlockingPool::Priority::gives_way) {
+        core_count_(options.cores),
+        pool_(blocking_gauge(options.metrics)) {
     WEIR_ASSERT(options.cores > 0 && options.blocking_threads > 0);
     // A peer that hangs up shows in the result of the write, and must not end the process.
     std::signal(SIGPIPE, SIG_IGN);
-    for (std::uint32_t i = 0; i < options.cores; ++i)
-      cores_.push_back(std::make_unique<RealCore>(i, pool_, has_background_ ? background_ : pool_));
+    for (std::uint32_t i = 0; i < options.cores + (options.background_core ? 1 : 0); ++i)
+      cores_.push_back(std::make_unique<RealCore>(i, pool_));
   }
 
-  [[nodiscard]] std::uint32_t core_count() const noexcept override { return static_cast<std::uint32_t>(cores_.size()); }
+  [[nodiscard]] std::uint32_t core_count() const noexcept override { return core_count_; }
+  [[nodiscard]] Core* background_core() noexcept override {
+    return cores_.size() > core_count_ ? cores_[core_count_].get() : nullptr;
+  }
   [[nodiscard]] Core& core(std::uint32_t index) noexcept override {
     WEIR_ASSERT(index < cores_.size());
     return *cores_[index];
@@ -43,7 +52,6 @@ class RealRuntime final : public Runtime {
     std::vector<std::thread> threads;
     try {
       pool_.start(blocking_threads_);
-      if (has_background_) background_.start(1);
       for (std::size_t i = 1; i < cores_.size(); ++i) threads.emplace_back([this, i] { run_core(i); });
       cores_[0]->run([&] { spawn(run_main(*this, main, exit_code)); });
     } catch (const std::system_error&) {
@@ -52,7 +60,6 @@ class RealRuntime final : public Runtime {
     }
     for (std::thread& thread : threads) thread.join();
     pool_.stop();
-    background_.stop();
     return exit_code;
   }
 
@@ -71,7 +78,14 @@ class RealRuntime final : public Runtime {
   }
 
   void run_core(std::size_t index) {
-    pthread_setname_np(pthread_self(), ("weir-core-" + std::to_string(index)).c_str());
+    const bool in_background = index >= core_count_;
+    pthread_setname_np(pthread_self(),
+                       in_background ? "weir-background" : ("weir-core-" + std::to_string(index)).c_str());
+    // Of this thread alone, as Linux has it. To give way is always allowed.
+    if (in_background) {
+      const auto self = static_cast<id_t>(::gettid());
+      ::setpriority(PRIO_PROCESS, self, ::getpriority(PRIO_PROCESS, self) + background_priority);
+    }
     cores_[index]->run(nullptr);
   }
 
@@ -80,9 +94,8 @@ class RealRuntime final : public Runtime {
   }
 
   const std::uint32_t blocking_threads_;
-  const bool has_background_;
+  const std::uint32_t core_count_;
   BlockingPool pool_;
-  BlockingPool background_;
   std::vector<std::unique_ptr<RealCore>> cores_;
 };
 

@@ -142,8 +142,10 @@ Scheduler::Scheduler(const SimulationOptions& options)
       choice_(options.seed, purpose_choices),
       network_(*this) {
   WEIR_ASSERT(options.cores >= 1);
-  static_cast<void>(
-      add_machine({.name = "first", .address = "10.0.0.1", .cores = options.cores, .disk = options.disk}));
+  static_cast<void>(add_machine({.name = "first",
+                                 .address = "10.0.0.1",
+                                 .cores = options.cores + (options.background_core ? 1 : 0),
+                                 .disk = options.disk}));
 }
 
 Machine& Scheduler::add_machine(const MachineOptions& options) {

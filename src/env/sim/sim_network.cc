@@ -180,6 +180,12 @@ std::unique_ptr<Connection> CoreNetwork::adopt(std::unique_ptr<PendingConnection
   return std::make_unique<SimulatedConnection>(core_, accepted.release(), server_side);
 }
 
+std::unique_ptr<PendingConnection> CoreNetwork::release(std::unique_ptr<Connection> connection) {
+  core_.check_current();
+  return std::make_unique<SimulatedPending>(core_.scheduler().network(),
+                                            static_cast<SimulatedConnection&>(*connection).release());
+}
+
 Machine* CoreNetwork::find_machine(const Endpoint& endpoint) {
   return endpoint.is_loopback() ? &core_.machine() : core_.scheduler().find_machine(endpoint.address);
 }

@@ -91,6 +91,7 @@ class CoreNetwork final : public Network {
   explicit CoreNetwork(SimulatedCore& core) noexcept : core_(core) {}
   [[nodiscard]] Task<Result<std::unique_ptr<Listener>>> listen(Endpoint endpoint, std::uint32_t backlog) override;
   [[nodiscard]] std::unique_ptr<Connection> adopt(std::unique_ptr<PendingConnection> pending) override;
+  [[nodiscard]] std::unique_ptr<PendingConnection> release(std::unique_ptr<Connection> connection) override;
   [[nodiscard]] Task<Result<std::unique_ptr<Connection>>> connect(Endpoint endpoint, MonotonicTime deadline) override;
 
  private:

@@ -18,8 +18,15 @@ SimulatedConnection::SimulatedConnection(SimulatedCore& core, std::shared_ptr<Si
 
 SimulatedConnection::~SimulatedConnection() {
   WEIR_ASSERT_NOTE(!reading_ && !writing_, "a connection must not go while a call on it is in flight");
+  if (stream_ == nullptr) return;
   close();
   self().connection = nullptr;
+}
+
+std::shared_ptr<SimulatedStream> SimulatedConnection::release() noexcept {
+  WEIR_ASSERT_NOTE(!reading_ && !writing_ && side_ == server_side, "adopted, and without a call in flight");
+  self().connection = nullptr;
+  return std::move(stream_);
 }
 
 void SimulatedConnection::wake() noexcept {
@@ -44,6 +51,12 @@ void SimulatedConnection::give_way(bool on) noexcept {
   readable_.notify_all();  // a read under way begins anew
 }
 
+void SimulatedConnection::interrupt_read() noexcept {
+  if (!reading_) return;
+  interrupted_ = true;
+  readable_.notify_all();
+}
+
 Task<void> SimulatedConnection::wait_for_turn() {
   const Duration interval = Connection::turn_interval;
   const MonotonicTime turn(((core_.now().time_since_epoch() + interval) / interval) * interval);
@@ -54,6 +67,7 @@ Task<Result<std::size_t>> SimulatedConnection::read_some(MutableBytes out, Monot
   core_.check_current();
   WEIR_ASSERT_NOTE(!reading_ && !out.empty(), "one read at a time, of at least one byte");
   reading_ = true;
+  interrupted_ = false;
   Result<std::size_t> result = 0U;
   for (;;) {
     const SimulatedStream::Side& side = self();
@@ -63,7 +77,7 @@ Task<Result<std::size_t>> SimulatedConnection::read_some(MutableBytes out, Monot
       result = take(out);
     } else if (side.reset) {
       result = fail(ErrorCode::closed, "connection reset by " + to_string(peer()));
-    } else if (!side.incoming.finished && core_.now() >= deadline) {
+    } else if (!side.incoming.finished && (interrupted_ || core_.now() >= deadline)) {
       result = fail(ErrorCode::timeout, "nothing came from " + to_string(peer()) + " in time");
     } else if (!side.incoming.finished) {
       const MonotonicTime quiet = core_.now() + turns_quiet_max;
@@ -124,7 +138,7 @@ void SimulatedConnection::close() noexcept {
 }
 
 SimulatedPending::~SimulatedPending() {
-  if (stream_ != nullptr) network_.schedule_reset(stream_, client_side);
+  if (stream_ != nullptr && !stream_->sides[server_side].closed) network_.schedule_reset(stream_, client_side);
 }
 
 SimulatedListener::SimulatedListener(SimulatedCore& core, Endpoint local, std::uint32_t backlog)

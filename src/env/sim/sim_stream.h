@@ -52,8 +52,12 @@ class SimulatedConnection final : public Connection {
   [[nodiscard]] Task<Result<std::size_t>> read_some(MutableBytes out, MonotonicTime deadline) override;
   [[nodiscard]] Task<Result<void>> write_all(std::span<const BytesView> parts, MonotonicTime deadline) override;
   void give_way(bool on) noexcept override;
+  void interrupt_read() noexcept override;
   void close() noexcept override;
   [[nodiscard]] const Endpoint& peer() const noexcept override { return other().endpoint; }
+
+  // Leaves the stream as it is, for another end to go on with it. No call is in flight.
+  [[nodiscard]] std::shared_ptr<SimulatedStream> release() noexcept;
 
   // Something has changed: bytes came, room came, or the connection broke. Called by the network, not by code of a
   // core.
@@ -74,6 +78,7 @@ class SimulatedConnection final : public Connection {
   Event writable_;
   bool gives_way_ = false;
   bool reading_ = false;
+  bool interrupted_ = false;
   bool writing_ = false;
 };
 

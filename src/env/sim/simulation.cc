@@ -36,6 +36,10 @@ Simulation::~Simulation() {
 
 std::uint32_t Simulation::core_count() const noexcept { return scheduler_->options().cores; }
 
+Core* Simulation::background_core() noexcept {
+  return scheduler_->options().background_core ? &core(core_count()) : nullptr;
+}
+
 Core& Simulation::core(std::uint32_t index) noexcept { return scheduler_->first_machine().core(index); }
 
 int Simulation::run(std::function<Task<int>()> main) {

@@ -33,6 +33,7 @@ class SimulatedNetwork;
 struct SimulationOptions {
   std::uint64_t seed = 1;
   std::uint32_t cores = 1;        // of the first machine
+  bool background_core = false;   // of the first machine; it runs as any other
   SimulatedDisk* disk = nullptr;  // of the first machine; null: an empty one that goes with it
   WallTime wall_clock_start = wall_time_ms(1'767'225'600'000);  // 2026-01-01T00:00:00Z
   Duration blocking_work_duration_max = milliseconds(2);        // virtual time that run_blocking() takes, uniform
@@ -52,8 +53,8 @@ enum class Outcome : std::uint8_t {
 
 struct MachineOptions {
   std::string name = "machine";
-  std::string address;  // numeric; peers connect to it. Each machine has 127.0.0.1 and ::1 to itself besides
-  std::uint32_t cores = 1;
+  std::string address;            // numeric; peers connect to it. Each machine has 127.0.0.1 and ::1 to itself besides
+  std::uint32_t cores = 1;        // all of them
   SimulatedDisk* disk = nullptr;  // null: an empty one that goes with the machine
 };
 
@@ -93,6 +94,7 @@ class Simulation final : public Runtime {
 
   // The first machine's cores.
   [[nodiscard]] std::uint32_t core_count() const noexcept override;
+  [[nodiscard]] Core* background_core() noexcept override;
   [[nodiscard]] Core& core(std::uint32_t index) noexcept override;
 
   // As Runtime says. A deadlock and the step limit end the process with report(). After a crash: exit_code_crashed.

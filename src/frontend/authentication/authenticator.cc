@@ -80,9 +80,8 @@ env::Task<std::expected<Identity, ApiError>> Authenticator::authenticate_in_piec
   auto claim = examine(request, now);
   if (!claim) co_return std::unexpected(std::move(claim.error()));
   if (claim->credential == nullptr) co_return identity_of_any(std::move(claim->parts));
-  const std::string account = claim->credential->account;
   Sha256 hash;  // sha256_ is others' between the pieces
-  co_await work.run_in_pieces(account, request.body, [&hash](BytesView piece) { hash.add(piece); });
+  co_await work.run_in_pieces(request.body, [&hash](BytesView piece) { hash.add(piece); });
   // They may have been replaced meanwhile.
   const auto credential = find_credential(claim->parts.access_key_id, request, now);
   if (!credential) co_return std::unexpected(credential.error());

@@ -19,8 +19,10 @@ class Http1Connection final : public HttpConnection {
   // `received` holds what was read already. `context` and `connection` outlive this.
   Http1Connection(HttpContext& context, env::Connection& connection, ConnectionTraits traits, ReceiveBuffer received);
 
-  [[nodiscard]] env::Task<void> run() override;
+  [[nodiscard]] env::Task<Ending> run() override;
   void begin_drain() noexcept override;
+  void leave() noexcept override { label_.reset(); }
+  void arrive(HttpContext& context, env::Connection& connection) noexcept override;
 
  private:
   // The next three return false when the connection is done; a refusal has then been sent.
@@ -40,8 +42,8 @@ class Http1Connection final : public HttpConnection {
   void set_body(std::size_t body_bytes) noexcept;
   void finish_request();
 
-  HttpContext& context_;
-  env::Connection& connection_;
+  HttpContext* context_;
+  env::Connection* connection_;
   std::shared_ptr<void> label_;  // the handler's
   ReceiveBuffer buffer_;
   Http1RequestParser parser_;
@@ -53,6 +55,7 @@ class Http1Connection final : public HttpConnection {
   bool is_head_request_ = false;
   bool idle_ = false;
   bool draining_ = false;
+  bool moves_ = false;
 };
 
 }  // namespace weir::net

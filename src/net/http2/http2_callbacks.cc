@@ -49,7 +49,7 @@ nghttp2_session* Http2Callbacks::make_session(Http2Connection& connection) {
   static nghttp2_option* const options = make_options();
   nghttp2_session* session = nullptr;
   WEIR_ASSERT(nghttp2_session_server_new2(&session, callbacks, &connection, options) == 0);
-  const HttpSettings& settings = connection.context_.settings;
+  const HttpSettings& settings = connection.context_->settings;
   const std::array<nghttp2_settings_entry, 3> entries{{
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, static_cast<std::uint32_t>(settings.h2_streams_max.get())},
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, static_cast<std::uint32_t>(settings.h2_stream_window_bytes.get())},
@@ -72,7 +72,7 @@ int Http2Callbacks::cut_off(Http2Connection& connection, Http2Connection::CutOff
 }
 
 int Http2Callbacks::count_control_frame(Http2Connection& connection) noexcept {
-  if (!connection.control_frames_.is_flood(connection.context_.core.now())) return 0;
+  if (!connection.control_frames_.is_flood(connection.context_->core.now())) return 0;
   return cut_off(connection, Http2Connection::CutOff::control_frames);
 }
 
@@ -93,14 +93,14 @@ int Http2Callbacks::on_begin_frame(nghttp2_session*, const nghttp2_frame_hd* hea
 int Http2Callbacks::on_begin_headers(nghttp2_session* session, const nghttp2_frame* frame, void* user_data) {
   if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
   Http2Connection& connection = self(user_data);
-  auto stream = std::make_unique<Http2Stream>(connection.context_, frame->hd.stream_id);
+  auto stream = std::make_unique<Http2Stream>(*connection.context_, frame->hd.stream_id);
   // Handlers of cancelled requests still run and count.
-  const bool too_many = connection.handlers_running_ >= connection.context_.settings.h2_streams_max.get();
+  const bool too_many = connection.handlers_running_ >= connection.context_->settings.h2_streams_max.get();
   if (too_many || !stream->reserve()) {
-    connection.context_.metrics.count_refusal(503);
+    connection.context_->metrics.count_refusal(503);
     return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM);
   }
-  stream->phase_began = connection.context_.core.now();
+  stream->phase_began = connection.context_->core.now();
   connection.streams_.insert_or_assign(frame->hd.stream_id, std::move(stream));
   ++connection.requests_arriving_;
   connection.had_requests_ = true;
@@ -115,7 +115,7 @@ int Http2Callbacks::on_header(nghttp2_session*, const nghttp2_frame* frame, cons
   if (stream == nullptr || stream->phase != Http2Stream::Phase::head) return 0;  // refused, or a trailer
   stream->add_header(view(name, name_bytes), view(value, value_bytes));
   Http2Connection& connection = self(user_data);
-  if (stream->header_bytes() > header_excess_factor * connection.context_.settings.header_bytes_max.get()) {
+  if (stream->header_bytes() > header_excess_factor * connection.context_->settings.header_bytes_max.get()) {
     return cut_off(connection, Http2Connection::CutOff::headers);
   }
   return 0;
@@ -133,12 +133,12 @@ int Http2Callbacks::on_frame(nghttp2_session*, const nghttp2_frame* frame, void*
     }
     case NGHTTP2_HEADERS: return on_request_frame(connection, *frame);
     case NGHTTP2_RST_STREAM: {
-      connection.context_.metrics.h2_streams_reset_by_peer.add();
+      connection.context_->metrics.h2_streams_reset_by_peer.add();
       const Http2Stream* const stream = find(user_data, frame->hd.stream_id);
       // A stream that is gone was answered, or refused before it cost anything.
       if (stream == nullptr) return count_control_frame(connection);
       const bool answered = stream->phase >= Http2Stream::Phase::response;
-      if (answered || !connection.resets_.is_flood(connection.context_.core.now())) return 0;
+      if (answered || !connection.resets_.is_flood(connection.context_->core.now())) return 0;
       return cut_off(connection, Http2Connection::CutOff::resets);
     }
     default: return 0;
@@ -150,7 +150,7 @@ int Http2Callbacks::on_request_frame(Http2Connection& connection, const nghttp2_
   if (stream == nullptr) return 0;
   if (frame.hd.type == NGHTTP2_HEADERS && stream->phase == Http2Stream::Phase::head) {
     stream->finish_head();
-    stream->phase_began = connection.context_.core.now();
+    stream->phase_began = connection.context_->core.now();
   }
   if ((frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0 && !stream->request_ended) {
     stream->finish_body();
@@ -173,7 +173,7 @@ int Http2Callbacks::on_data(nghttp2_session* session, std::uint8_t /*flags*/, st
     stream->add_body({reinterpret_cast<const std::byte*>(data), bytes});
   } else if (stream->phase == Http2Stream::Phase::lingering) {
     stream->phase_bytes += bytes;
-    if (stream->phase_bytes > self(user_data).context_.settings.body_bytes_max.get()) {
+    if (stream->phase_bytes > self(user_data).context_->settings.body_bytes_max.get()) {
       return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, stream_id, NGHTTP2_NO_ERROR);
     }
   }
@@ -197,7 +197,7 @@ int Http2Callbacks::on_frame_sent(nghttp2_session*, const nghttp2_frame* frame, 
   if (stream == nullptr || stream->request_ended) return 0;
   // Some clients lose an answer that is followed at once by a reset. Let this one send on for a while.
   stream->phase = Http2Stream::Phase::lingering;
-  stream->phase_began = self(user_data).context_.core.now();
+  stream->phase_began = self(user_data).context_->core.now();
   stream->phase_bytes = 0;
   return 0;
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,8 +29,10 @@ class Http2Connection final : public HttpConnection, private env::Timer {
   Http2Connection(HttpContext& context, env::Connection& connection, ConnectionTraits traits, ReceiveBuffer received);
   ~Http2Connection() override;
 
-  [[nodiscard]] env::Task<void> run() override;
+  [[nodiscard]] env::Task<Ending> run() override;
   void begin_drain() noexcept override;
+  void leave() noexcept override { label_.reset(); }
+  void arrive(HttpContext& context, env::Connection& connection) noexcept override;
 
  private:
   friend struct Http2Callbacks;
@@ -41,6 +44,8 @@ class Http2Connection final : public HttpConnection, private env::Timer {
   [[nodiscard]] env::Task<void> write_frames();
   [[nodiscard]] env::Task<void> serve_stream(Http2Stream& stream);
   [[nodiscard]] env::Task<void> linger();
+  // Nothing is in flight: what has come of requests can go on elsewhere.
+  [[nodiscard]] bool may_leave() const noexcept;
 
   [[nodiscard]] bool receive();  // gives the buffer to nghttp2; false when nothing more is to be read
   void start_ready_streams();
@@ -53,8 +58,8 @@ class Http2Connection final : public HttpConnection, private env::Timer {
   void forget(Http2Stream& stream);
   void end_session(std::uint32_t error_code) noexcept;
 
-  HttpContext& context_;
-  env::Connection& connection_;
+  HttpContext* context_;
+  env::Connection* connection_;
   ConnectionTraits traits_;
   std::shared_ptr<void> label_;  // the handler's
   ReceiveBuffer buffer_;
@@ -62,9 +67,9 @@ class Http2Connection final : public HttpConnection, private env::Timer {
   absl::flat_hash_map<std::int32_t, std::unique_ptr<Http2Stream>> streams_;
   std::vector<std::int32_t> ready_streams_;
   std::string output_;
-  env::Event output_wanted_;
-  env::TaskGroup handlers_;
-  env::TaskGroup writer_;
+  std::optional<env::Event> output_wanted_;  // these three are the core's
+  std::optional<env::TaskGroup> handlers_;
+  std::optional<env::TaskGroup> writer_;
   FloodGuard resets_;
   FloodGuard control_frames_;
   std::size_t requests_arriving_ = 0;  // streams whose request is not whole
@@ -72,6 +77,8 @@ class Http2Connection final : public HttpConnection, private env::Timer {
   MonotonicTime idle_since_;
   bool had_requests_ = false;
   bool draining_ = false;
+  bool moves_ = false;     // requests that come wait until those in flight are answered, and it has moved
+  bool leaving_ = false;   // that is so now
   bool ending_ = false;    // nothing more is read; what is queued still goes out
   bool finished_ = false;  // everything has gone out, and the session is over
   bool broken_ = false;    // nothing more goes out

@@ -24,11 +24,16 @@ std::size_t content_length_of(const HttpRequest& request) noexcept {
 
 }  // namespace
 
-Http2Stream::Http2Stream(HttpContext& context, std::int32_t stream_id) : id(stream_id), context_(context) {
+Http2Stream::Http2Stream(HttpContext& context, std::int32_t stream_id) : id(stream_id), context_(&context) {
   request.http_major = 2;
 }
 
-bool Http2Stream::reserve() { return memory_.resize(context_.resources.request_memory, overhead_bytes); }
+bool Http2Stream::reserve() { return memory_.resize(context_->resources.request_memory, overhead_bytes); }
+
+void Http2Stream::move_to(HttpContext& context) noexcept {
+  context_ = &context;
+  body_.move_to(context.buffers);
+}
 
 void Http2Stream::refuse(std::uint16_t status) noexcept {
   if (refusal == 0) refusal = status;
@@ -43,12 +48,12 @@ Http2Stream::Part Http2Stream::keep(std::string_view text) {
 void Http2Stream::add_header(std::string_view name, std::string_view value) {
   header_bytes_ += name.size() + value.size();
   if (refusal != 0) return;
-  if (header_bytes_ > context_.settings.header_bytes_max.get() ||
-      fields_.size() == context_.settings.header_count_max.get()) {
+  if (header_bytes_ > context_->settings.header_bytes_max.get() ||
+      fields_.size() == context_->settings.header_count_max.get()) {
     refuse(431);
     return;
   }
-  if (!memory_.resize(context_.resources.request_memory, overhead_bytes + 2 * header_bytes_)) {
+  if (!memory_.resize(context_->resources.request_memory, overhead_bytes + 2 * header_bytes_)) {
     refuse(503);
     return;
   }
@@ -83,7 +88,7 @@ void Http2Stream::finish_head() {
     request.headers.push_back(field);
   }
   fields_ = {};
-  if (content_length_of(request) > context_.settings.body_bytes_max.get()) refuse(413);
+  if (content_length_of(request) > context_->settings.body_bytes_max.get()) refuse(413);
 }
 
 bool Http2Stream::make_body_room(std::size_t bytes) {
@@ -91,8 +96,8 @@ bool Http2Stream::make_body_room(std::size_t bytes) {
   if (needed <= body_.capacity()) return true;
   const std::size_t announced = std::min(content_length_of(request) + body_padding_bytes, first_body_room_bytes);
   const std::size_t capacity = BufferPool::capacity_for(std::max({needed, announced, 2 * body_.capacity()}));
-  if (!memory_.resize(context_.resources.request_memory, overhead_bytes + 2 * header_bytes_ + capacity)) return false;
-  PooledBuffer larger = context_.buffers.acquire(capacity);
+  if (!memory_.resize(context_->resources.request_memory, overhead_bytes + 2 * header_bytes_ + capacity)) return false;
+  PooledBuffer larger = context_->buffers.acquire(capacity);
   if (body_bytes_ != 0) std::memcpy(larger.data(), body_.data(), body_bytes_);
   body_ = std::move(larger);
   return true;
@@ -101,7 +106,7 @@ bool Http2Stream::make_body_room(std::size_t bytes) {
 void Http2Stream::add_body(BytesView bytes) {
   phase_bytes += bytes.size();
   if (refusal != 0 || bytes.empty()) return;
-  if (body_bytes_ + bytes.size() > context_.settings.body_bytes_max.get()) {
+  if (body_bytes_ + bytes.size() > context_->settings.body_bytes_max.get()) {
     refuse(413);
   } else if (!make_body_room(body_bytes_ + bytes.size())) {
     refuse(503);
@@ -125,7 +130,7 @@ void Http2Stream::release_request() noexcept {
   text_ = {};
   body_ = {};
   // Getting smaller never fails.
-  static_cast<void>(memory_.resize(context_.resources.request_memory, overhead_bytes));
+  static_cast<void>(memory_.resize(context_->resources.request_memory, overhead_bytes));
 }
 
 void Http2Stream::set_response(HttpResponse with_response) noexcept {

@@ -44,6 +44,8 @@ class Http2Stream {
   void finish_body() noexcept;
   // Frees what the request holds, once its handler has ended.
   void release_request() noexcept;
+  // The connection goes on on another core.
+  void move_to(HttpContext& context) noexcept;
   void refuse(std::uint16_t status) noexcept;
 
   void set_response(HttpResponse with_response) noexcept;
@@ -77,7 +79,7 @@ class Http2Stream {
   }
   [[nodiscard]] bool make_body_room(std::size_t bytes);
 
-  HttpContext& context_;
+  HttpContext* context_;
   MemoryReservation memory_;
   std::uint64_t header_bytes_ = 0;
   std::string text_;

@@ -88,9 +88,15 @@ class TlsConnection final : public env::Connection {
   // Tells the peer that nothing more comes. Then close().
   [[nodiscard]] env::Task<void> shutdown(MonotonicTime deadline);
 
+  // It goes on on another core: the first on the core where it is, the second where it goes on, with what the first
+  // gave. No call is in flight.
+  [[nodiscard]] std::unique_ptr<env::Connection> leave() noexcept { return std::move(transport_); }
+  void arrive(env::Core& core, std::unique_ptr<env::Connection> transport) noexcept;
+
   [[nodiscard]] env::Task<Result<std::size_t>> read_some(MutableBytes out, MonotonicTime deadline) override;
   [[nodiscard]] env::Task<Result<void>> write_all(std::span<const BytesView> parts, MonotonicTime deadline) override;
   void give_way(bool on) noexcept override { transport_->give_way(on); }
+  void interrupt_read() noexcept override { transport_->interrupt_read(); }
   void close() noexcept override;
   [[nodiscard]] const env::Endpoint& peer() const noexcept override;
 
@@ -105,16 +111,16 @@ class TlsConnection final : public env::Connection {
   [[nodiscard]] Result<void> encrypt(BytesView plain);
   [[nodiscard]] std::size_t decrypt(MutableBytes out, int& error) noexcept;
 
-  env::Core& core_;
+  env::Core* core_;
   std::unique_ptr<env::Connection> transport_;
   std::shared_ptr<const TlsContext> context_;
   ssl_st* ssl_ = nullptr;
   std::vector<std::byte> inbound_;  // ciphertext, [inbound_begin_, inbound_end_) still to decrypt
   std::size_t inbound_begin_ = 0;
   std::size_t inbound_end_ = 0;
-  std::string outbound_;  // ciphertext to send
-  std::string gathered_;  // small parts, to make one record of them
-  env::Event flushed_;
+  std::string outbound_;               // ciphertext to send
+  std::string gathered_;               // small parts, to make one record of them
+  std::optional<env::Event> flushed_;  // the core's
   bool flushing_ = false;
 };
 

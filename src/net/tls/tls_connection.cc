@@ -67,7 +67,7 @@ struct TlsBio {
 
 TlsConnection::TlsConnection(env::Core& core, std::unique_ptr<env::Connection> transport,
                              std::shared_ptr<const TlsContext> context, const std::string& server_name)
-    : core_(core),
+    : core_(&core),
       transport_(std::move(transport)),
       context_(std::move(context)),
       ssl_(SSL_new(context_->newest().context_)),
@@ -92,6 +92,12 @@ TlsConnection::TlsConnection(env::Core& core, std::unique_ptr<env::Connection> t
 }
 
 TlsConnection::~TlsConnection() { SSL_free(ssl_); }
+
+void TlsConnection::arrive(env::Core& core, std::unique_ptr<env::Connection> transport) noexcept {
+  core_ = &core;
+  transport_ = std::move(transport);
+  flushed_.emplace(core);
+}
 
 env::Task<Result<void>> TlsConnection::handshake(MonotonicTime deadline) {
   for (;;) {
@@ -119,7 +125,7 @@ env::Task<Result<void>> TlsConnection::handshake(MonotonicTime deadline) {
 env::Task<void> TlsConnection::linger() {
   // With TLS 1.3 a client that is refused has sent its first request already. Closing with that unread would reset the
   // connection and lose the alert that says why.
-  const MonotonicTime deadline = core_.now() + Duration(refusal_time_max);
+  const MonotonicTime deadline = core_->now() + Duration(refusal_time_max);
   for (std::size_t dropped = 0; dropped < refused_bytes_max;) {
     inbound_begin_ = inbound_end_;
     const Result<bool> got = co_await fetch(deadline);
@@ -234,7 +240,7 @@ env::Task<Result<void>> TlsConnection::write_all(std::span<const BytesView> part
 env::Task<Result<void>> TlsConnection::flush(MonotonicTime deadline) {
   while (flushing_ || !outbound_.empty()) {
     if (flushing_) {
-      co_await flushed_.wait();
+      co_await flushed_->wait();
       continue;
     }
     flushing_ = true;
@@ -242,7 +248,7 @@ env::Task<Result<void>> TlsConnection::flush(MonotonicTime deadline) {
     const BytesView bytes = as_bytes(sending);
     const Result<void> sent = co_await transport_->write_all({&bytes, 1}, deadline);
     flushing_ = false;
-    flushed_.notify_all();
+    flushed_->notify_all();
     if (!sent.has_value()) co_return sent;
     if (outbound_.empty() && sending.capacity() <= buffer_bytes_kept) {
       sending.clear();

@@ -97,7 +97,9 @@ class MemoryConnection final : public env::Connection {
       : incoming_(incoming), outgoing_(outgoing), read_bytes_max_(read_bytes_max) {}
 
   [[nodiscard]] env::Task<Result<std::size_t>> read_some(MutableBytes out, MonotonicTime deadline) override {
+    interrupted_ = false;
     while (incoming_.taken == incoming_.bytes.size()) {
+      if (interrupted_) co_return fail(ErrorCode::timeout, "interrupted");
       if (closed_) co_return fail(ErrorCode::closed, "closed here");
       if (incoming_.ended) co_return std::size_t{0};
       if (!co_await incoming_.changed.wait_until(deadline)) co_return fail(ErrorCode::timeout, "read");
@@ -115,6 +117,10 @@ class MemoryConnection final : public env::Connection {
     outgoing_.changed.notify_all();
     co_return Result<void>();
   }
+  void interrupt_read() noexcept override {
+    interrupted_ = true;
+    incoming_.changed.notify_all();
+  }
   void close() noexcept override {
     closed_ = true;
     incoming_.changed.notify_all();
@@ -128,6 +134,7 @@ class MemoryConnection final : public env::Connection {
   MemoryPipe& outgoing_;
   std::size_t read_bytes_max_;
   bool closed_ = false;
+  bool interrupted_ = false;
   env::Endpoint peer_{"127.0.0.1", 50'000};
 };
 
