@@ -20,9 +20,9 @@ namespace weir::env {
 namespace real {
 namespace {
 
-// Of the background core's thread ("nice", beyond what the process has). Beside one that never rests it has a tenth of a
-// processor: what it serves goes on, and who waits for all cores, as a new shard map does, waits for some 30 ms. With 19
-// both would be ten times worse.
+// Of the background core's thread ("nice", beyond what the process has). Beside one that never rests it has a tenth of
+// a processor: what it serves goes on, and who waits for all cores, as a new shard map does, waits for some 30 ms. With
+// 19 both would be ten times worse.
 constexpr int background_priority = 10;
 
 class RealRuntime final : public Runtime {
