@@ -90,6 +90,33 @@ Task<int> comes_back(Runtime& runtime) {
   co_return 0;
 }
 
+// A connection that gives way and has read much in a row lets others go before it reads on.
+Task<int> comes_back_before_it_waits(Runtime& runtime) {
+  Core& core = runtime.core(0);
+  Pair pair = co_await connect_pair(core, core);
+  pair.server->give_way(true);
+  const std::string sent(100, 'x');
+  EXPECT_TRUE(co_await write_text(*pair.client, sent, no_deadline));
+  for (std::size_t i = 0; i < sent.size(); ++i) EXPECT_EQ(co_await read_text(*pair.server, 1, no_deadline), "x");
+  for (int i = 0; i < 40; ++i) {
+    bool came_back = false;
+    const auto read = [&]() -> Task<void> {
+      std::string text(1, '\0');
+      const auto got = co_await pair.server->read_some(writable(text), no_deadline);
+      EXPECT_TRUE(!got.has_value() && got.error().code == ErrorCode::timeout);
+      came_back = true;
+    };
+    TaskGroup tasks(core);
+    tasks.spawn(read());
+    EXPECT_FALSE(came_back);
+    pair.server->interrupt_read();
+    co_await tasks.wait();
+    EXPECT_TRUE(co_await write_text(*pair.client, "x", no_deadline));
+    EXPECT_EQ(co_await read_text(*pair.server, 1, no_deadline), "x");
+  }
+  co_return 0;
+}
+
 int run_simulated(Task<int> (*body)(Runtime&)) {
   Simulation simulation({.seed = 1, .cores = 2});
   return simulation.run([&] { return body(simulation); });
@@ -104,6 +131,8 @@ TEST(RealNetwork, AConnectionThatIsClosedStaysSoWhereverItGoes) { EXPECT_EQ(run(
 TEST(SimulatedNetwork, AConnectionThatIsClosedStaysSoWhereverItGoes) { EXPECT_EQ(run_simulated(stays_closed), 0); }
 
 TEST(RealNetwork, AReadThatIsInterruptedComesBackAndTheNextOneReads) { EXPECT_EQ(run(1, comes_back), 0); }
+TEST(RealNetwork, AReadThatDoesNotWaitYetIsInterruptedToo) { EXPECT_EQ(run(1, comes_back_before_it_waits), 0); }
+
 TEST(SimulatedNetwork, AReadThatIsInterruptedComesBackAndTheNextOneReads) { EXPECT_EQ(run_simulated(comes_back), 0); }
 
 }  // namespace

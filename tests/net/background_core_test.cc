@@ -166,6 +166,41 @@ TEST(BackgroundCore, OfHttp2TheRequestsInFlightAreAnsweredFirstAndOthersWait) {
   });
 }
 
+// One connection with three requests: one is in flight, one was answered and made the connection move, one waits for
+// that. Then the server stops.
+env::Task<void> stops_before_it_has_moved(Served& served) {
+  env::Core& core = served.simulation.core(0);
+  const auto connection = co_await served.connect();
+  Http2TestSession session;
+  const std::int32_t waits = session.request("/wait", "a");
+  const std::int32_t over = session.request("/over", "b");
+  co_await write(*connection, session.output());
+  co_await core.sleep_for(seconds(1));
+  const std::int32_t later = session.request("/other", "c");
+  co_await write(*connection, session.output());
+  co_await core.sleep_for(seconds(1));
+  EXPECT_EQ(take_seen(served), (Seen{.foreground = 2}));
+  env::TaskGroup tasks(core);
+  tasks.spawn(served.server->stop(seconds(30)));
+  tasks.spawn(release_later(served, seconds(5)));
+  std::string buffer(10'000, '\0');
+  for (;;) {
+    const auto got = co_await connection->read_some(std::as_writable_bytes(std::span(buffer)), no_deadline);
+    if (!got.has_value() || *got == 0) break;
+    session.input(std::string_view(buffer).substr(0, *got));
+  }
+  EXPECT_EQ(session.answer(waits).body + session.answer(over).body + session.answer(later).body, "abc");
+  EXPECT_TRUE(session.went_away);
+  EXPECT_EQ(take_seen(served), (Seen{.foreground = 1}));
+  connection->close();
+  co_await tasks.wait();
+  served.server.reset();
+}
+
+TEST(BackgroundCore, WhatWaitsForAConnectionToMoveIsAnsweredWhenTheServerStops) {
+  with_background(stops_before_it_has_moved);
+}
+
 // Requests that give way or not, in any order, until the server stops.
 template <class Client>
 env::Task<void> ask_until_the_end(Served& served, Client& client, std::size_t& answered) {

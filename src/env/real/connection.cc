@@ -129,7 +129,25 @@ void RealConnection::give_way(bool on) noexcept {
   ignored = socket_.cancel(ignored);
 }
 
-void RealConnection::interrupt_read() noexcept { reading_.interrupt(); }
+class RealConnection::ReadInFlight {
+ public:
+  explicit ReadInFlight(RealConnection& connection) noexcept : connection_(connection) {
+    connection_.read_in_flight_ = true;
+    connection_.interrupted_ = false;
+  }
+  ReadInFlight(const ReadInFlight&) = delete;
+  ReadInFlight& operator=(const ReadInFlight&) = delete;
+  ~ReadInFlight() { connection_.read_in_flight_ = false; }
+
+ private:
+  RealConnection& connection_;
+};
+
+void RealConnection::interrupt_read() noexcept {
+  if (!read_in_flight_) return;
+  interrupted_ = true;  // it may just let others go, and not wait yet
+  reading_.interrupt();
+}
 
 std::optional<Result<std::size_t>> RealConnection::read_now(MutableBytes out) {
   ssize_t got = 0;
@@ -164,6 +182,7 @@ Task<Result<std::size_t>> RealConnection::read_some(MutableBytes out, MonotonicT
   WEIR_ASSERT(!out.empty());
   if (closed_) co_return std::unexpected(closed_error());
   if (at_end_) co_return 0;
+  const ReadInFlight in_flight(*this);
   const bool many_in_a_row = reads_without_waiting_ >= reads_without_waiting_max;
   if (bytes_in_a_row_ >= bytes_read_in_a_row_max || (gives_way_ && many_in_a_row)) {
     bytes_in_a_row_ = 0;
@@ -179,6 +198,7 @@ Task<Result<std::size_t>> RealConnection::read_some(MutableBytes out, MonotonicT
   }
   reads_without_waiting_ = 0;
   for (;;) {
+    if (interrupted_) co_return fail(ErrorCode::timeout, "told to come back");
     if (gives_way_ && watch_apart()) {
       const MonotonicTime quiet = core_.now() + turns_quiet_max;
       reading_.expect(std::min(deadline, quiet));

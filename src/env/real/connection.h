@@ -34,6 +34,7 @@ class RealConnection final : public Connection {
   [[nodiscard]] Task<Result<void>> finish_connect(MonotonicTime deadline);
 
  private:
+  class ReadInFlight;
   using Socket = boost::asio::basic_stream_socket<boost::asio::ip::tcp, boost::asio::io_context::executor_type>;
 
   // One direction's wait and its deadline. Arming and disarming the queue at every read would cost more than the read,
@@ -81,7 +82,9 @@ class RealConnection final : public Connection {
   std::size_t bytes_in_a_row_ = 0;  // read since this connection last let others run
   bool more_is_likely_ = false;     // the last read filled its buffer
   bool gives_way_ = false;
-  bool at_end_ = false;  // the peer has finished sending
+  bool read_in_flight_ = false;
+  bool interrupted_ = false;  // the read in flight is to come back
+  bool at_end_ = false;       // the peer has finished sending
   bool closed_ = false;
 };
 

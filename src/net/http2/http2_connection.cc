@@ -89,6 +89,8 @@ bool Http2Connection::may_leave() const noexcept {
 
 void Http2Connection::begin_drain() noexcept {
   if (std::exchange(draining_, true) || ending_) return;
+  moves_ = false;  // it stays, and serves what waited for that
+  start_ready_streams();
   nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session_),
                         NGHTTP2_NO_ERROR, nullptr, 0);
   output_wanted_->notify_all();
@@ -175,7 +177,7 @@ env::Task<void> Http2Connection::serve_stream(Http2Stream& stream) {
     co_return;
   }
   if (broken_) co_return;
-  if (context_->moves_after(response)) moves_ = true;
+  if (!draining_ && context_->moves_after(response)) moves_ = true;
   connection_->give_way(response.gives_way && !moves_);
   if (response.ends_connection) begin_drain();
   if (const std::size_t bytes = response.body_bytes();

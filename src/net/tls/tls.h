@@ -96,7 +96,7 @@ class TlsConnection final : public env::Connection {
   [[nodiscard]] env::Task<Result<std::size_t>> read_some(MutableBytes out, MonotonicTime deadline) override;
   [[nodiscard]] env::Task<Result<void>> write_all(std::span<const BytesView> parts, MonotonicTime deadline) override;
   void give_way(bool on) noexcept override { transport_->give_way(on); }
-  void interrupt_read() noexcept override { transport_->interrupt_read(); }
+  void interrupt_read() noexcept override;
   void close() noexcept override;
   [[nodiscard]] const env::Endpoint& peer() const noexcept override;
 
@@ -122,6 +122,7 @@ class TlsConnection final : public env::Connection {
   std::string gathered_;               // small parts, to make one record of them
   std::optional<env::Event> flushed_;  // the core's
   bool flushing_ = false;
+  bool interrupted_ = false;  // the read in flight is to come back
 };
 
 }  // namespace weir::net

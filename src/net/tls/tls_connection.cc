@@ -154,7 +154,13 @@ env::Task<void> TlsConnection::shutdown(MonotonicTime deadline) {
   static_cast<void>(co_await flush(deadline));
 }
 
+void TlsConnection::interrupt_read() noexcept {
+  interrupted_ = true;  // it may just be sending, and not read yet
+  transport_->interrupt_read();
+}
+
 env::Task<Result<std::size_t>> TlsConnection::read_some(MutableBytes out, MonotonicTime deadline) {
+  interrupted_ = false;
   for (;;) {
     int error = SSL_ERROR_NONE;
     const std::size_t bytes = decrypt(out, error);
@@ -168,6 +174,7 @@ env::Task<Result<std::size_t>> TlsConnection::read_some(MutableBytes out, Monoto
     if (error != SSL_ERROR_WANT_READ) {
       co_return fail(ErrorCode::io, "TLS from " + to_string(peer()) + ": " + take_openssl_error());
     }
+    if (interrupted_) co_return fail(ErrorCode::timeout, "told to come back");
     const Result<bool> got = co_await fetch(deadline);
     if (!got.has_value()) co_return std::unexpected(got.error());
     // Without the peer's goodbye the end may be somebody else's doing; HTTP's own lengths tell what is whole.
