@@ -24,6 +24,14 @@ constexpr Duration probe_patience = seconds(1);
 constexpr Duration probe_interval = milliseconds(200);
 constexpr Duration first_probe_after = milliseconds(20);
 
+template <class Entry>
+std::vector<SubjectTable<Entry>> make_tables(std::uint32_t count, const SubjectTableOptions& options) {
+  std::vector<SubjectTable<Entry>> tables;
+  tables.reserve(count);
+  for (std::uint32_t i = 0; i < count; ++i) tables.emplace_back(options);
+  return tables;
+}
+
 env::Task<void> stop_connection(std::unique_ptr<net::RpcConnection> connection) { co_await connection->stop(); }
 
 }  // namespace
@@ -34,6 +42,7 @@ FleetCallRates::FleetCallRates(env::Core& home, net::ConnectToPeer connect, Flee
       connect_(std::move(connect)),
       options_(std::move(options)),
       metrics_(metrics),
+      told_(make_tables<Told>(options_.cores, options_.subjects)),
       subjects_(options_.subjects),
       front_ends_(std::max(1U, options_.front_ends_assumed)),
       work_(home),
@@ -64,11 +73,26 @@ env::Task<void> FleetCallRates::stop() {
   while (waiting_ != 0) co_await home_.yield();
 }
 
+SubjectTable<FleetCallRates::Told>* FleetCallRates::told_of(const env::Core& caller) noexcept {
+  return &caller == &home_ || caller.index() >= told_.size() ? nullptr : &told_[caller.index()];
+}
+
 env::Task<bool> FleetCallRates::admit(env::Core& caller, std::string subject, std::uint32_t calls_per_second) {
+  SubjectTable<Told>* const told = told_of(caller);
+  const Told* const known = told == nullptr ? nullptr : told->find(subject);
+  if (known != nullptr && caller.now() < known->refused_until) {
+    metrics_.over_told.add();
+    co_return false;
+  }
   co_await home_.enter();
-  const bool admitted = co_await decide(std::move(subject), calls_per_second);
+  const bool admitted = co_await decide(subject, calls_per_second);
+  const Entry* const entry = subjects_.find(subject);
+  const MonotonicTime refused_until = entry == nullptr ? MonotonicTime{} : entry->refused_until;
   metrics_.subjects.set(static_cast<std::int64_t>(subjects_.size()));
   co_await caller.enter();
+  if (told != nullptr && caller.now() < refused_until) {
+    if (Told* const noted = told->find_or_make(caller.now(), subject)) noted->refused_until = refused_until;
+  }
   co_return admitted;
 }
 

@@ -3,6 +3,7 @@
 // request at a time, and in the long run one in ask_interval: a few may come in a row, so that a call seldom waits for
 // what another subject just asked. What the directory refused is refused here for as long as it told, without asking.
 // So what a directory gets to do depends on the number of front ends and on the rates, not on how often a client calls.
+// Each core remembers that, too: who calls too often on one does not wake the home core with every call.
 //
 // Without a directory a front end goes by its share: the rate divided by the number of front ends, as the directory
 // told it last. A call waits for the directory for wait_max at most, and not at all when it was out of reach a moment
@@ -40,6 +41,7 @@ struct FleetCallRatesOptions {
   std::uint32_t front_ends_assumed = 10;  // before the directory has told how many there are
   std::size_t waiting_max = 8'192;        // calls; more go by the share
   SubjectTableOptions subjects;
+  std::uint32_t cores = 0;  // of the process: those with a smaller index remember; the others always ask home
 };
 
 class FleetCallRates final : public CallRates {
@@ -68,6 +70,12 @@ class FleetCallRates final : public CallRates {
 
     [[nodiscard]] bool release_if_idle(MonotonicTime now) { return admitted.release_if_idle(now); }
   };
+  // What a core other than home remembers of a subject.
+  struct Told {
+    MonotonicTime refused_until;
+
+    [[nodiscard]] bool release_if_idle(MonotonicTime now) const { return refused_until <= now; }
+  };
   // The calls of one subject in a batch.
   struct Calls {
     std::uint32_t calls_per_second = 1;
@@ -84,6 +92,7 @@ class FleetCallRates final : public CallRates {
     env::Event done;
   };
 
+  [[nodiscard]] SubjectTable<Told>* told_of(const env::Core& caller) noexcept;
   [[nodiscard]] bool is_asking(MonotonicTime now) noexcept;
   [[nodiscard]] env::Task<bool> decide(std::string subject, std::uint32_t calls_per_second);
   [[nodiscard]] env::Task<std::optional<bool>> wait_for_grant(std::string subject, std::uint32_t calls_per_second);
@@ -111,6 +120,7 @@ class FleetCallRates final : public CallRates {
   const FleetCallRatesOptions options_;
   CallRateMetrics& metrics_;
 
+  std::vector<SubjectTable<Told>> told_;  // by core, and each used on it alone
   SubjectTable<Entry> subjects_;
   absl::flat_hash_set<std::string> unreported_;  // subjects
   std::deque<std::shared_ptr<Batch>> gathered_;  // to be asked for; the last one takes more

@@ -134,6 +134,7 @@ DirectoryProcess::DirectoryProcess(World& in, std::size_t number)
 
 FleetCallRatesOptions options_of(std::size_t number) {
   FleetCallRatesOptions options{.process = "front end " + std::to_string(number), .fleet = "default"};
+  options.cores = 2;
   for (std::size_t i = 0; i < directories_count; ++i)
     options.directories.push_back({directory_address(i), directory_port});
   return options;
@@ -380,6 +381,27 @@ TEST(FleetCallRates, AFrontEndAloneIsApartAndComesBack) {
 }
 
 // What comes too late would be counted by nobody when it is used.
+TEST(FleetCallRates, WhoCallsTooOftenOnACoreDoesNotWakeTheHomeCoreWithEveryCall) {
+  run(1, 1, [](World& world) -> env::Task<void> {
+    FrontEndProcess& front_end = *world.front_ends[0];
+    env::Core& core = front_end.machine.core(1);
+    co_await core.enter();
+    std::size_t at_once = 0;
+    Book book;
+    for (int i = 0; i < 2'000; ++i) {
+      env::TaskGroup calls(core);
+      calls.spawn(call(front_end, core, subject, limit, book));
+      at_once += calls.running() == 0 ? 1 : 0;
+      co_await calls.wait();
+      co_await core.sleep_for(milliseconds(1));
+    }
+    EXPECT_GE(at_once, book.refused * 9 / 10) << "it never left the core";
+    EXPECT_LE(book.most_in_a_second({}, core.now()), limit * 11 / 10);
+    EXPECT_GE(book.admitted.size(), limit);
+    co_await world.home.enter();
+  });
+}
+
 TEST(FleetCallRates, GrantsThatComeLateAreNotUsed) {
   run(15, 1, [](World& world) -> env::Task<void> {
     world.directories[0]->server.delay = milliseconds(70);

@@ -131,6 +131,7 @@ void FrontEndRole::make_call_rates() {
   options.process = settings_.process.get();
   options.fleet = settings_.name.get();
   options.directories = directories_;
+  options.cores = context_.runtime.loop_count();
   options.wait_max = context_.settings.frontend.call_rates_wait_max.get();
   options.front_ends_assumed = static_cast<std::uint32_t>(context_.settings.frontend.front_ends_assumed.get());
   call_rates_ = std::make_unique<frontend::FleetCallRates>(context_.core, link_.connect_to_directories(),
