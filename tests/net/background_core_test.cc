@@ -17,19 +17,14 @@ constexpr std::uint32_t foreground_cores = 2;
 // As with_server(), on a machine with two cores and a background core.
 void with_background(const std::function<env::Task<void>(Served&)>& test,
                      std::shared_ptr<const TlsContext> tls = nullptr, std::uint64_t seed = 1) {
-  env::Simulation simulation({.seed = seed, .cores = foreground_cores, .background_core = true});
-  Served served(simulation);
-  const int code = simulation.run([&]() -> env::Task<int> {
-    co_await served.start(tls);
-    co_await test(served);
-    if (served.server != nullptr) co_await served.server->stop(seconds(1));
-    co_return 0;
-  });
-  EXPECT_EQ(code, 0);
-  EXPECT_EQ(served.resources.connections.load(), 0U);
-  EXPECT_EQ(served.metrics.connections_in_background.value(), 0);
-  EXPECT_EQ(served.resources.request_memory.used_bytes(), 0U);
-  EXPECT_EQ(served.resources.response_memory.used_bytes(), 0U);
+  with_server({}, test, std::move(tls), seed, true);
+}
+
+// For a client of `served`; over TLS where there is a certificate.
+HttpClientOptions client_options(Served& served, const CertificatePem* pem, std::string protocol) {
+  auto tls =
+      pem == nullptr ? nullptr : client_tls({.trusted_pem = pem->certificate, .protocols = {std::move(protocol)}});
+  return {.endpoint = served.server->local(), .host = pem == nullptr ? "" : "weir.example", .tls = std::move(tls)};
 }
 
 // How many requests were seen on the background core since the last look, and how many on the others.
@@ -83,20 +78,15 @@ TEST(BackgroundCore, ServesWhoGivesWayUntilHeDoesNoLonger) {
     with_background(
         [&](Served& served) -> env::Task<void> {
           env::Core& core = served.simulation.core(0);
-          const auto options = [&](std::string protocol) {
-            auto tls =
-                secured ? client_tls({.trusted_pem = pem.certificate, .protocols = {std::move(protocol)}}) : nullptr;
-            return HttpClientOptions{
-                .endpoint = served.server->local(), .host = secured ? "weir.example" : "", .tls = std::move(tls)};
-          };
+          const CertificatePem* const secured_by = secured ? &pem : nullptr;
           {
-            HttpClient http1(core, options("http/1.1"));
+            HttpClient http1(core, client_options(served, secured_by, "http/1.1"));
             co_await goes_and_comes_back(served, http1);
           }
           co_await core.sleep_for(seconds(1));
           EXPECT_EQ(served.metrics.connections_in_background.value(), 0);
           served.metrics.connections_moved.add(0 - served.metrics.connections_moved.value());
-          Http2Client http2(core, options("h2"));
+          Http2Client http2(core, client_options(served, secured_by, "h2"));
           co_await goes_and_comes_back(served, http2);
           co_await http2.stop();
         },
@@ -228,17 +218,12 @@ TEST(BackgroundCore, HoweverManyMoveNoAnswerIsLostAndTheServerStops) {
     with_background(
         [&](Served& served) -> env::Task<void> {
           env::Core& core = served.simulation.core(0);
-          const auto options = [&](std::string protocol) {
-            auto tls =
-                secured ? client_tls({.trusted_pem = pem.certificate, .protocols = {std::move(protocol)}}) : nullptr;
-            return HttpClientOptions{
-                .endpoint = served.server->local(), .host = secured ? "weir.example" : "", .tls = std::move(tls)};
-          };
+          const CertificatePem* const secured_by = secured ? &pem : nullptr;
           std::vector<std::unique_ptr<HttpClient>> clients;
-          Http2Client http2(core, options("h2"));
+          Http2Client http2(core, client_options(served, secured_by, "h2"));
           env::TaskGroup tasks(core);
           for (int i = 0; i < 6; ++i) {
-            clients.push_back(std::make_unique<HttpClient>(core, options("http/1.1")));
+            clients.push_back(std::make_unique<HttpClient>(core, client_options(served, secured_by, "http/1.1")));
             tasks.spawn(ask_until_the_end(served, *clients.back(), answered));
           }
           for (int i = 0; i < 4; ++i) tasks.spawn(ask_until_the_end(served, http2, answered));

@@ -86,11 +86,13 @@ struct Served {
   std::unique_ptr<HttpServer> server;
 };
 
-// Runs `test(served)` on core 0 of a machine with three cores, and stops the server after it.
+// Runs `test(served)` on core 0 of a machine with three cores, the last of them a background core where one is wanted,
+// and stops the server after it.
 inline void with_server(std::initializer_list<std::string_view> assignments,
                         const std::function<env::Task<void>(Served&)>& test,
-                        std::shared_ptr<const TlsContext> tls = nullptr, std::uint64_t seed = 1) {
-  env::Simulation simulation({.seed = seed, .cores = 3});
+                        std::shared_ptr<const TlsContext> tls = nullptr, std::uint64_t seed = 1,
+                        bool background_core = false) {
+  env::Simulation simulation({.seed = seed, .cores = background_core ? 2U : 3U, .background_core = background_core});
   Served served(simulation, assignments);
   const int code = simulation.run([&]() -> env::Task<int> {
     co_await served.start(tls);
@@ -100,6 +102,7 @@ inline void with_server(std::initializer_list<std::string_view> assignments,
   });
   EXPECT_EQ(code, 0);
   EXPECT_EQ(served.resources.connections.load(), 0U);
+  EXPECT_EQ(served.metrics.connections_in_background.value(), 0);
   EXPECT_EQ(served.resources.request_memory.used_bytes(), 0U);
   EXPECT_EQ(served.resources.response_memory.used_bytes(), 0U);
 }
