@@ -124,11 +124,14 @@ END
 
 osd_numbers() { find "$dir" -maxdepth 1 -name 'osd.*.uuid' | sed 's/.*osd\.\([0-9]*\)\.uuid/\1/' | sort -n; }
 
-# spawn NAME PROGRAM ARGUMENT...: in a session of its own, its process id in DIR/NAME.pid.
+# spawn NAME PROGRAM ARGUMENT...: in a process group of its own, its process id in DIR/NAME.pid. In the session of all
+# others: Linux shares processors out among sessions first, and what gives way is to give way to the whole cluster.
 spawn() {
   local name=$1
   shift
-  setsid "$@" -c "$conf" >"$dir/$name.out" 2>&1 </dev/null &
+  set -m
+  "$@" -c "$conf" >"$dir/$name.out" 2>&1 </dev/null &
+  set +m
   echo $! >"$dir/$name.pid"
 }
 

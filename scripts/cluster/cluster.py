@@ -74,7 +74,7 @@ class Cluster:
         self.pids.mkdir(parents=True, exist_ok=True)
         with open(self.folder / (log or f"{name}.log"), "ab") as out:
             process = subprocess.Popen([str(word) for word in command], stdout=out, stderr=out, stdin=subprocess.DEVNULL,
-                                       start_new_session=True, cwd=self.folder)
+                                       process_group=0, cwd=self.folder)
         (self.pids / name).write_text(str(process.pid))
         return process
 
@@ -265,7 +265,7 @@ class Cluster:
         if engine == "rados":
             with open(self.folder / "ceph.log", "ab") as out:
                 ceph = subprocess.Popen([HERE / "ceph.sh", "start", self.folder / "ceph"], stdout=out, stderr=out,
-                                        env={**os.environ, "OSD_SIZE": str(8 << 30)}, start_new_session=True)
+                                        env={**os.environ, "OSD_SIZE": str(8 << 30)}, process_group=0)
         else:
             nodes = 1
         self.start_etcd()

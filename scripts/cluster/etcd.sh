@@ -70,9 +70,11 @@ start_member() {
   done
   client=http://127.0.0.1:$((port + 2 * member))
   peer=http://127.0.0.1:$((port + 2 * member + 1))
-  # Large transactions: a stream of thousands of shards is created in one.
+  # Large transactions: a stream of thousands of shards is created in one. A process group of its own, in the session of
+  # the whole cluster (see ceph.sh).
+  set -m
   # shellcheck disable=SC2086
-  setsid etcd --name="m$member" --data-dir="$(member_dir "$member")" \
+  etcd --name="m$member" --data-dir="$(member_dir "$member")" \
     --listen-client-urls="$client" --advertise-client-urls="$client" \
     --listen-peer-urls="$peer" --initial-advertise-peer-urls="$peer" \
     --initial-cluster="$cluster" --initial-cluster-token="weir-$port" --initial-cluster-state=new \
@@ -80,6 +82,7 @@ start_member() {
     --max-txn-ops=8192 --max-request-bytes=8388608 --quota-backend-bytes=2147483648 \
     --auto-compaction-mode=revision --auto-compaction-retention=10000 \
     --logger=zap --log-level=warn ${EXTRA:-} </dev/null >>"$(member_dir "$member").log" 2>&1 &
+  set +m
   echo $! >"$(member_dir "$member").pid"
 }
 

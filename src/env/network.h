@@ -29,6 +29,13 @@ class Connection {
   static constexpr Duration turn_interval = milliseconds(20);
   // After so long without a word a connection no longer gives way: the turns would wake the core for nothing.
   static constexpr Duration turns_quiet_max = seconds(3);
+  // The first turn after `time`, and where a rest of `time` ends that begins `now`: the same for all connections.
+  [[nodiscard]] static constexpr MonotonicTime turn_after(MonotonicTime time) noexcept {
+    return MonotonicTime((time.time_since_epoch() / turn_interval + 1) * turn_interval);
+  }
+  [[nodiscard]] static constexpr MonotonicTime end_of_rest(MonotonicTime now, Duration time) noexcept {
+    return time > Duration(0) ? turn_after(now + time) : now;
+  }
 
   Connection() = default;
   Connection(const Connection&) = delete;
@@ -45,6 +52,9 @@ class Connection {
   // too much. A read in flight goes by it, too. Ends by itself when a read has waited for turns_quiet_max. A connection
   // for which it is impossible goes on as before.
   virtual void give_way(bool on) noexcept { static_cast<void>(on); }
+  // While it gives way: nothing is read for so long from now on, and then to the next turn, whatever has come; 0: no
+  // longer. A read meets its deadline and interrupt_read() all the same.
+  virtual void rest(Duration time) noexcept { static_cast<void>(time); }
   // A read in flight comes back: with what has come, or with `timeout`.
   virtual void interrupt_read() noexcept = 0;
   // Ends both directions; a read or write in flight comes back with `closed`. May be called more than once.

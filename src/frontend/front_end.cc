@@ -55,6 +55,7 @@ env::Task<net::HttpResponse> FrontEnd::handle(net::HttpRequest& request) {
   net::HttpResponse response = to_response(co_await answer(request, head, aftermath), head);
   response.ends_connection = aftermath.ends_connection;
   response.gives_way = aftermath.gives_way;
+  response.in_vain = aftermath.in_vain;
   co_return response;
 }
 
@@ -109,7 +110,8 @@ env::Task<kinesis::Answer> FrontEnd::run_operation(const kinesis::Decision& deci
                      .identity = std::move(identity),
                      .body = body};
   OperationResult result = co_await function(call);
-  const bool is_over_rate = call.is_over_rate || (!result && is_throttle(result.error().code));
+  aftermath.in_vain = call.is_in_vain || (!result && is_throttle(result.error().code));
+  const bool is_over_rate = call.is_over_rate || aftermath.in_vain;
   if (is_over_rate) giving_way_.note_refused(call.identity.account, body.size());
   if (is_over_rate || place_ == Place::background) {
     aftermath.gives_way = giving_way_.gives_way(call.identity.account);

@@ -49,6 +49,7 @@ class FrontEnd final : public net::HttpHandler {
   struct Aftermath {
     bool ends_connection = false;  // the account has more connections than its share
     bool gives_way = false;        // it goes on, or stays, in the background
+    bool in_vain = false;          // less than half of what was asked was done, for a rate
   };
   [[nodiscard]] env::Task<kinesis::Answer> answer(net::HttpRequest& request, const kinesis::RequestHead& head,
                                                   Aftermath& aftermath);

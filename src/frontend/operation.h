@@ -55,6 +55,7 @@ struct OperationCall {
   Identity identity;
   MutableBytes body;          // decoded in place; views in the input point into it
   bool is_over_rate = false;  // becomes true when a shard's rate stood against the request, or a part of it
+  bool is_in_vain = false;    // and less than half of it was done
 
   [[nodiscard]] bool is_large() const noexcept { return LargeWork::is_large(body.size()); }
 };

@@ -59,6 +59,9 @@ struct HttpResponse {
   // The connection gives way: it goes on, or stays, on the server's background core, where there is one, and waits for
   // its turn there with its next request (env::Connection::give_way).
   bool gives_way = false;
+  // For a rate, less than half of what was asked was done: who asks again at once asks in vain again. While the
+  // connection gives way it rests before its next request, and longer the more of them in a row were in vain (Rests).
+  bool in_vain = false;
 
   [[nodiscard]] std::size_t body_bytes() const noexcept;
 };

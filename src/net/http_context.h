@@ -1,9 +1,12 @@
 // What the connections of one core share.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 
+#include "base/bytes.h"
 #include "env/core.h"
+#include "env/network.h"
 #include "net/buffer_pool.h"
 #include "net/http.h"
 #include "net/http_date.h"
@@ -26,6 +29,31 @@ struct HttpResources {
   MemoryBudget request_memory;
   MemoryBudget response_memory;
   std::atomic<std::uint64_t> connections{0};
+};
+
+// How long a connection rests whose requests are in vain, one after the other: a turn, then twice as long each time. So
+// do the clients of the API by themselves; this is for those that do not. After a large request, which costs more to
+// refuse, it begins higher and goes on for longer.
+class Rests {
+ public:
+  static constexpr Duration longest = 32 * env::Connection::turn_interval;
+  static constexpr std::size_t bytes_of_one_part = 64 * kibibyte;
+  static constexpr std::int64_t parts_at_first_max = 16;  // the first rest is a turn for each
+  static constexpr std::int64_t parts_at_last_max = 4;    // and the longest rest so many times as long
+
+  [[nodiscard]] Duration after(const HttpResponse& response, std::size_t request_bytes) noexcept {
+    if (!response.gives_way || !response.in_vain) {
+      last_ = Duration(0);
+    } else {
+      const auto parts = static_cast<std::int64_t>(1 + request_bytes / bytes_of_one_part);
+      last_ = std::clamp(2 * last_, env::Connection::turn_interval * std::min(parts, parts_at_first_max),
+                         longest * std::min(parts, parts_at_last_max));
+    }
+    return last_;
+  }
+
+ private:
+  Duration last_{};
 };
 
 // Belongs to one core and outlives its connections.
@@ -51,6 +79,14 @@ struct HttpContext {
   // Whether a connection with this answer goes on elsewhere.
   [[nodiscard]] bool moves_after(const HttpResponse& response) const noexcept {
     return place != Place::alone && response.gives_way != (place == Place::background);
+  }
+  // How it goes on here until its next request, unless it moves.
+  void settle(env::Connection& connection, std::size_t request_bytes, const HttpResponse& response, bool moves,
+              Rests& rests) const noexcept {
+    connection.give_way(response.gives_way && !moves);
+    const Duration rest = moves ? Duration(0) : rests.after(response, request_bytes);
+    connection.rest(rest);
+    if (rest > Duration(0)) metrics.rests.add();
   }
 
   env::Core& core;

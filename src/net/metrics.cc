@@ -20,6 +20,8 @@ HttpMetrics::HttpMetrics(MetricsRegistry& registry)
                                          "Times that a connection went to the background core, because it gave way.")),
       connections_in_background(registry.gauge("weir_net_connections_in_background",
                                                "Connections on the background core now, because they give way.")),
+      rests(registry.counter("weir_net_rests_total",
+                             "Times that a connection there rested, because a request was in vain for a rate.")),
       requests_http1(registry.counter(requests_name, requests_help, {{"protocol", "http1"}})),
       requests_http2(registry.counter(requests_name, requests_help, {{"protocol", "http2"}})),
       refused_malformed(registry.counter(refused_name, refused_help, {{"reason", "malformed"}})),

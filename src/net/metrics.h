@@ -14,6 +14,7 @@ struct HttpMetrics {
   Counter& connections_over_limit;
   Counter& connections_moved;
   Gauge& connections_in_background;
+  Counter& rests;
   Counter& requests_http1;
   Counter& requests_http2;
   Counter& refused_malformed;

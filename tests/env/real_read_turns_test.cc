@@ -255,5 +255,64 @@ Task<int> ends(Runtime& runtime) {
 
 TEST(ReadTurns, TheEndOfThePeerAndACloseEndTheWait) { EXPECT_EQ(run(1, ends), 0); }
 
+Task<int> rests(Runtime& runtime) {
+  Core& core = runtime.core(0);
+  Pair pair = co_await connect_pair(core, core);
+  EXPECT_TRUE(co_await write_text(*pair.client, "abcdef", no_deadline));
+  pair.server->rest(std::chrono::hours(1));
+  EXPECT_EQ(co_await read_text(*pair.server, 1, no_deadline), "a") << "it does not give way";
+
+  pair.server->give_way(true);
+  const MonotonicTime began = core.now();
+  pair.server->rest(milliseconds(100));
+  EXPECT_EQ(co_await read_text(*pair.server, 1, no_deadline), "b");
+  EXPECT_GE(core.now() - began, milliseconds(100));
+  EXPECT_EQ(co_await read_text(*pair.server, 1, no_deadline), "c");
+
+  pair.server->rest(std::chrono::hours(1));
+  std::string buffer(10, '\0');
+  const auto late = co_await pair.server->read_some(writable(buffer), core.now() + milliseconds(30));
+  EXPECT_FALSE(late.has_value());
+  EXPECT_EQ(late.error().code, ErrorCode::timeout);
+  pair.server->rest(Duration(0));
+  EXPECT_EQ(co_await read_text(*pair.server, 1, no_deadline), "d");
+
+  pair.server->rest(std::chrono::hours(1));
+  pair.server->give_way(false);
+  EXPECT_EQ(co_await read_text(*pair.server, 1, no_deadline), "e");
+  co_return 0;
+}
+
+TEST(ReadTurns, AConnectionThatRestsIsNotReadHoweverMuchHasCome) { EXPECT_EQ(run(1, rests), 0); }
+
+// A read that is under way while its connection rests comes back when it is told to, and when the connection is closed.
+Task<int> rests_end(Runtime& runtime) {
+  Core& core = runtime.core(0);
+  Pair pair = co_await connect_pair(core, core);
+  pair.server->give_way(true);
+  pair.server->rest(std::chrono::hours(1));
+  EXPECT_TRUE(co_await write_text(*pair.client, "x", no_deadline));
+  const auto expect_error = [&](ErrorCode code) -> Task<void> {
+    std::string room(10, '\0');
+    const auto got = co_await pair.server->read_some(writable(room), no_deadline);
+    EXPECT_FALSE(got.has_value());
+    if (!got.has_value()) EXPECT_EQ(got.error().code, code);
+  };
+  TaskGroup group(core);
+  group.spawn(expect_error(ErrorCode::timeout));
+  co_await core.sleep_for(milliseconds(50));
+  EXPECT_EQ(group.running(), 1U);
+  pair.server->interrupt_read();
+  co_await group.wait();
+  group.spawn(expect_error(ErrorCode::closed));
+  co_await core.sleep_for(milliseconds(50));
+  EXPECT_EQ(group.running(), 1U);
+  pair.server->close();
+  co_await group.wait();
+  co_return 0;
+}
+
+TEST(ReadTurns, ARestEndsWithTheReadOrTheConnection) { EXPECT_EQ(run(1, rests_end), 0); }
+
 }  // namespace
 }  // namespace weir::env

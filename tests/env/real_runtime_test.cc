@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -208,6 +209,13 @@ TEST(RealRuntime, BlockingWorkRunsOnTheFixedThreadsAndComesBack) {
 
 int nice_of_this_thread() { return getpriority(PRIO_PROCESS, static_cast<id_t>(gettid())); }
 
+// How long this thread asks to run at a stretch. 0: the kernel does not tell.
+std::uint64_t slice_ns_of_this_thread() {
+  std::array<std::uint64_t, 6> attributes{};  // struct sched_attr, version 0
+  EXPECT_EQ(syscall(SYS_sched_getattr, 0, attributes.data(), sizeof attributes, 0U), 0);
+  return attributes[3];
+}
+
 Task<int> on_every_loop(Runtime& runtime) {
   const int before = nice_of_this_thread();
   EXPECT_EQ(runtime.core_count(), 2U);
@@ -221,9 +229,12 @@ Task<int> on_every_loop(Runtime& runtime) {
     co_await background->enter();
     EXPECT_TRUE(background->is_current());
     EXPECT_EQ(nice_of_this_thread(), before + 10) << "what its process has, and ten more";
+    const std::uint64_t slice_ns = slice_ns_of_this_thread();
+    EXPECT_TRUE(slice_ns == 0 || slice_ns == 100'000'000) << slice_ns;
     co_await background->sleep_for(microseconds(10));
     co_await runtime.core(static_cast<std::uint32_t>(i) % 2).enter();
     EXPECT_EQ(nice_of_this_thread(), before) << "the others' priority stays";
+    EXPECT_LT(slice_ns_of_this_thread(), 100'000'000U);
   }
   co_await runtime.core(0).enter();
   co_return 0;

@@ -112,6 +112,34 @@ TEST(SimulatedNetwork, WhatGivesWayIsReadAtTurnsUntilItIsQuietForSeconds) {
   });
 }
 
+TEST(SimulatedNetwork, WhatRestsIsNotReadHoweverMuchHasCome) {
+  for_each_seed(1, 10, [](std::uint64_t seed) {
+    run_simulation(seed, [](Core& core) -> Task<void> {
+      const Pair pair = co_await connect_pair(core, core, "127.0.0.1");
+      must(co_await write_text(*pair.client, "abc"));
+      co_await core.sleep_for(seconds(1));
+      std::byte letter[1];
+      const auto waited = [&](MonotonicTime deadline = no_deadline) -> Task<Duration> {
+        const MonotonicTime began = core.now();
+        const auto got = co_await pair.server->read_some(letter, deadline);
+        EXPECT_EQ(got.has_value(), deadline == no_deadline);
+        co_return core.now() - began;
+      };
+      pair.server->rest(seconds(2));
+      EXPECT_LT(co_await waited(), milliseconds(1)) << "it does not give way";
+      pair.server->give_way(true);
+      pair.server->rest(seconds(2));
+      EXPECT_LT(co_await waited(core.now() + seconds(1)), milliseconds(1'001));
+      const Duration rest = co_await waited();
+      EXPECT_GE(rest, milliseconds(999));
+      EXPECT_LE(rest, seconds(1) + 2 * Connection::turn_interval);
+      pair.server->rest(std::chrono::hours(1));
+      pair.server->rest(Duration(0));
+      EXPECT_LT(co_await waited(), milliseconds(1));
+    });
+  });
+}
+
 TEST(SimulatedNetwork, EveryByteComesBackInOrderInEverySeed) {
   for_each_seed(1, 30, [](std::uint64_t seed) {
     std::set<std::size_t> lengths;

@@ -20,9 +20,9 @@ def first_of_all():
 
 
 def last_of_all():
-    """For who only makes work. Linux shares processors out among sessions first, where it groups them by itself, and then
-    among the processes of each: so, as the least of sessions."""
-    return ["setsid", "sh", "-c", '(echo 19 >/proc/self/autogroup) 2>/dev/null; exec chrt --idle 0 "$@"', "sh"]
+    """For who only makes work. Linux shares processors out among sessions first, where it groups them by itself, so this is in
+    the session of the cluster, as all of its processes are."""
+    return ["chrt", "--idle", "0"]
 
 
 class Sender:

@@ -48,6 +48,7 @@ struct Reply {
   WireValue body;  // null when it is empty or neither JSON nor CBOR
   bool ends_connection = false;
   bool gives_way = false;
+  bool in_vain = false;
 
   [[nodiscard]] bool ok() const { return status == 200; }
   // "Code: message", and nothing for a success.

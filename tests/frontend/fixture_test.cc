@@ -30,7 +30,8 @@ Reply to_reply(net::HttpResponse response) {
               .raw = std::move(response.body),
               .body = {},
               .ends_connection = response.ends_connection,
-              .gives_way = response.gives_way};
+              .gives_way = response.gives_way,
+              .in_vain = response.in_vain};
   for (auto& [name, value] : response.headers) reply.headers.emplace_back(name, std::move(value));
   const std::string type = reply.header("Content-Type");
   if (reply.raw.empty()) return reply;

@@ -161,6 +161,35 @@ TEST(Rates, APartlyRefusedRequestCountsAsRefused) {
   });
 }
 
+// Its connection rests (net::Rests): who is over one of many shards' rates is not slowed.
+TEST_P(RatesEncoding, ARequestWasInVainWhenForARateLessThanHalfOfItWasDone) {
+  run_server({.enforce_rates = true}, [encoding = GetParam()](TestServer& server) -> env::Task<void> {
+    const Client client{.server = server, .encoding = encoding};
+    co_await client.create("s", 1);
+    const auto is_in_vain = [&](std::string operation, Map input) -> env::Task<bool> {
+      co_return (co_await client.call(std::move(operation), std::move(input))).in_vain;
+    };
+    const Map many{{"StreamName", "s"}, {"Records", entries(395)}};
+    EXPECT_FALSE(co_await is_in_vain("PutRecords", many)) << "all are taken";
+    EXPECT_FALSE(co_await is_in_vain("PutRecords", many)) << "all are taken";
+    EXPECT_FALSE(co_await is_in_vain("PutRecords", many)) << "more than half of them are taken";
+    EXPECT_TRUE(co_await is_in_vain("PutRecords", many)) << "none is";
+    const Map single{{"StreamName", "s"}, {"PartitionKey", "k"}, {"Data", Blob{"x"}}};
+    EXPECT_TRUE(co_await is_in_vain("PutRecord", single));
+    EXPECT_FALSE(
+        co_await is_in_vain("PutRecord", Map{{"StreamName", "none"}, {"PartitionKey", "k"}, {"Data", Blob{"x"}}}))
+        << "not for a rate";
+    co_await calm_down(client);
+    EXPECT_FALSE(co_await is_in_vain("PutRecord", single));
+    EXPECT_FALSE(co_await is_in_vain("PutRecords", many));
+    EXPECT_FALSE(co_await is_in_vain("PutRecords", Map{{"StreamName", "s"}, {"Records", entries(500)}}));
+    EXPECT_TRUE(co_await is_in_vain("PutRecords", many)) << "fewer than half of them are taken";
+    const auto get = Map{{"ShardIterator", co_await client.iterator("s", shard_name(0), "TRIM_HORIZON")}};
+    for (int i = 0; i < 6; ++i) EXPECT_EQ(co_await is_in_vain("GetRecords", get), i == 5);
+    for (int i = 0; i < 6; ++i) EXPECT_EQ(co_await is_in_vain("ListStreams", Map{}), i == 5);
+  });
+}
+
 TEST(Rates, OneShardsThrottleLeavesTheOthersAlone) {
   run_server({.enforce_rates = true}, [](TestServer& server) -> env::Task<void> {
     const Client client{.server = server};

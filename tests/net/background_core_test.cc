@@ -94,6 +94,72 @@ TEST(BackgroundCore, ServesWhoGivesWayUntilHeDoesNoLonger) {
   }
 }
 
+// A request, for how many turns its connection rests before it, and how large it is.
+struct AfterRest {
+  std::string path;
+  std::int64_t turns;
+  std::size_t bytes = 0;
+};
+// Twice as long each time, up to 0.64 s, until something is done; longer after large ones.
+const std::vector<AfterRest> in_vain_or_not{{"/over", 0},
+                                            {"/vain", 0},
+                                            {"/vain", 1},
+                                            {"/vain", 2},
+                                            {"/vain", 4},
+                                            {"/vain", 8},
+                                            {"/vain", 16},
+                                            {"/vain", 32},
+                                            {"/vain", 32},
+                                            {"/over", 32},
+                                            {"/over", 0},
+                                            {"/vain", 0},
+                                            {"/vain", 1},
+                                            {"/over", 2},
+                                            {"/vain", 0, 100'000},
+                                            {"/vain", 2, 1'200'000},
+                                            {"/vain", 16, 1'200'000},
+                                            {"/vain", 32, 1'200'000},
+                                            {"/vain", 64, 1'200'000},
+                                            {"/vain", 128, 1'200'000},
+                                            {"/vain", 128},
+                                            {"/over", 32},
+                                            {"/over", 0}};
+
+template <class Client>
+env::Task<void> expect_rests(Served& served, Client& client) {
+  constexpr Duration turn = env::Connection::turn_interval;
+  env::Core& core = served.simulation.core(0);
+  for (const auto& [path, turns, bytes] : in_vain_or_not) {
+    const std::string body(bytes, 'b');
+    const MonotonicTime began = core.now();
+    EXPECT_TRUE((co_await client.send({.target = path, .body = body}, no_deadline)).has_value());
+    const Duration took = core.now() - began;
+    EXPECT_GE(took, (turns - 1) * turn) << "the answer was on its way for a part of it";
+    // It has to wait for a turn in any case, and for the next one after a rest; a large one for several.
+    if (bytes == 0) EXPECT_LE(took, (turns + 3) * turn);
+  }
+}
+
+TEST(BackgroundCore, AConnectionRestsLongerTheMoreRequestsInARowWereInVain) {
+  const CertificatePem pem = test_certificate();
+  for (const bool secured : {false, true}) {
+    with_background(
+        [&](Served& served) -> env::Task<void> {
+          env::Core& core = served.simulation.core(0);
+          const CertificatePem* const secured_by = secured ? &pem : nullptr;
+          {
+            HttpClient http1(core, client_options(served, secured_by, "http/1.1"));
+            co_await expect_rests(served, http1);
+          }
+          Http2Client http2(core, client_options(served, secured_by, "h2"));
+          co_await expect_rests(served, http2);
+          co_await http2.stop();
+          EXPECT_EQ(served.metrics.rests.value(), 2U * 17U);
+        },
+        secured ? server_tls(pem) : nullptr);
+  }
+}
+
 env::Task<void> write(env::Connection& connection, std::string_view text) {
   const BytesView part = as_bytes(text);
   EXPECT_TRUE((co_await connection.write_all({&part, 1}, no_deadline)).has_value());

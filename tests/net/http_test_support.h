@@ -47,7 +47,8 @@ class EchoHandler final : public HttpHandler {
     HttpResponse response;
     response.headers.emplace_back("x-echo", "yes");
     if (request.path == "/last") response.ends_connection = true;
-    if (request.path == "/over") response.gives_way = true;
+    if (request.path == "/over" || request.path == "/vain") response.gives_way = true;
+    response.in_vain = request.path == "/vain";
     seen_at = core_.now();
     if (request.path == "/labelled") {
       response.body = *request.connection_label == nullptr ? "new" : "known";

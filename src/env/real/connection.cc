@@ -193,21 +193,25 @@ Task<Result<std::size_t>> RealConnection::read_some(MutableBytes out, MonotonicT
   out = out.first(std::min(out.size(), bytes_read_in_a_row_max));
   // Asio tries to read at once by itself, but hands the outcome through its queue. That detour is worth avoiding only
   // when there is probably something to read.
-  if (gives_way_ || (more_is_likely_ && !many_in_a_row)) {
+  const bool is_worth_a_try = gives_way_ || (more_is_likely_ && !many_in_a_row);
+  if (is_worth_a_try && !rests()) {
     if (auto got = read_now(out)) co_return std::move(*got);
   }
   reads_without_waiting_ = 0;
   for (;;) {
     if (interrupted_) co_return fail(ErrorCode::timeout, "told to come back");
     if (gives_way_ && watch_apart()) {
-      const MonotonicTime quiet = core_.now() + turns_quiet_max;
-      reading_.expect(std::min(deadline, quiet));
+      const bool resting = rests();
+      const MonotonicTime until = resting ? rest_until_ : core_.now() + turns_quiet_max;
+      reading_.expect(std::min(deadline, until));
       co_await core_.read_turns().wait(reading_.turn);
       reading_.finish();
       if (closed_) co_return std::unexpected(closed_error());
-      if (auto got = read_now(out)) co_return std::move(*got);
-      if (reading_.timed_out() && quiet < deadline && core_.now() >= quiet) {
-        gives_way_ = false;
+      if (!rests()) {
+        if (auto got = read_now(out)) co_return std::move(*got);
+      }
+      if (reading_.timed_out() && until < deadline && core_.now() >= until) {
+        if (!resting) gives_way_ = false;
         continue;
       }
     } else {

@@ -23,6 +23,7 @@ class RealConnection final : public Connection {
   [[nodiscard]] Task<Result<std::size_t>> read_some(MutableBytes out, MonotonicTime deadline) override;
   [[nodiscard]] Task<Result<void>> write_all(std::span<const BytesView> parts, MonotonicTime deadline) override;
   void give_way(bool on) noexcept override;
+  void rest(Duration time) noexcept override { rest_until_ = end_of_rest(core_.now(), time); }
   void interrupt_read() noexcept override;
   void close() noexcept override;
   [[nodiscard]] const Endpoint& peer() const noexcept override { return peer_; }
@@ -66,6 +67,7 @@ class RealConnection final : public Connection {
   [[nodiscard]] int descriptor() noexcept { return apart_.is_open() ? apart_.get() : socket_.native_handle(); }
   [[nodiscard]] bool watch_apart() noexcept;
   void watch_in_loop() noexcept;
+  [[nodiscard]] bool rests() const noexcept { return gives_way_ && core_.now() < rest_until_; }
   // What is there; nothing where nothing is. Does not wait.
   [[nodiscard]] std::optional<Result<std::size_t>> read_now(MutableBytes out);
   [[nodiscard]] Result<std::size_t> outcome_of_read(std::size_t room);
@@ -82,6 +84,7 @@ class RealConnection final : public Connection {
   std::size_t bytes_in_a_row_ = 0;  // read since this connection last let others run
   bool more_is_likely_ = false;     // the last read filled its buffer
   bool gives_way_ = false;
+  MonotonicTime rest_until_{};  // while it gives way
   bool read_in_flight_ = false;
   bool interrupted_ = false;  // the read in flight is to come back
   bool at_end_ = false;       // the peer has finished sending

@@ -58,8 +58,7 @@ void SimulatedConnection::interrupt_read() noexcept {
 }
 
 Task<void> SimulatedConnection::wait_for_turn() {
-  const Duration interval = Connection::turn_interval;
-  const MonotonicTime turn(((core_.now().time_since_epoch() + interval) / interval) * interval);
+  const MonotonicTime turn = turn_after(core_.now());
   while (!self().closed && core_.now() < turn) static_cast<void>(co_await readable_.wait_until(turn));
 }
 
@@ -71,13 +70,17 @@ Task<Result<std::size_t>> SimulatedConnection::read_some(MutableBytes out, Monot
   Result<std::size_t> result = 0U;
   for (;;) {
     const SimulatedStream::Side& side = self();
+    const bool rests = gives_way_ && core_.now() < rest_until_;
     if (side.closed) {
       result = fail(ErrorCode::closed, "connection with " + to_string(peer()) + " is closed");
-    } else if (!side.incoming.arrived.empty()) {
+    } else if (rests && !interrupted_ && core_.now() < deadline) {
+      static_cast<void>(co_await readable_.wait_until(std::min(deadline, rest_until_)));
+      continue;
+    } else if (!rests && !side.incoming.arrived.empty()) {
       result = take(out);
     } else if (side.reset) {
       result = fail(ErrorCode::closed, "connection reset by " + to_string(peer()));
-    } else if (!side.incoming.finished && (interrupted_ || core_.now() >= deadline)) {
+    } else if (rests || (!side.incoming.finished && (interrupted_ || core_.now() >= deadline))) {
       result = fail(ErrorCode::timeout, "nothing came from " + to_string(peer()) + " in time");
     } else if (!side.incoming.finished) {
       const MonotonicTime quiet = core_.now() + turns_quiet_max;

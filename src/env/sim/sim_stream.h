@@ -52,6 +52,7 @@ class SimulatedConnection final : public Connection {
   [[nodiscard]] Task<Result<std::size_t>> read_some(MutableBytes out, MonotonicTime deadline) override;
   [[nodiscard]] Task<Result<void>> write_all(std::span<const BytesView> parts, MonotonicTime deadline) override;
   void give_way(bool on) noexcept override;
+  void rest(Duration time) noexcept override { rest_until_ = end_of_rest(core_.now(), time); }
   void interrupt_read() noexcept override;
   void close() noexcept override;
   [[nodiscard]] const Endpoint& peer() const noexcept override { return other().endpoint; }
@@ -77,6 +78,7 @@ class SimulatedConnection final : public Connection {
   Event readable_;
   Event writable_;
   bool gives_way_ = false;
+  MonotonicTime rest_until_{};  // while it gives way
   bool reading_ = false;
   bool interrupted_ = false;
   bool writing_ = false;

@@ -30,22 +30,32 @@ env::Task<bool> wait_to_reroute(OperationCall& call, std::uint64_t version, Mono
   co_return co_await call.routes.wait_for_newer(version, next_try) || next_try < deadline;
 }
 
-kinesis::ApiError put_error(OperationCall& call, cell::Refusal refusal, const directory::Stream& stream,
-                            ShardIndex shard) {
+void note_refused(OperationCall& call, cell::Refusal refusal) {
   switch (refusal) {
     case cell::Refusal::throttled:
       call.services.metrics.records_throttled.add();
       call.is_over_rate = true;
-      return kinesis::errors::shard_rate_exceeded(model::shard_id(shard), stream.name, stream.scope.account);
+      return;
     case cell::Refusal::unavailable:
     case cell::Refusal::shard_closed:
-    case cell::Refusal::not_mine:
-      call.services.metrics.records_unavailable.add();
-      return kinesis::errors::service_unavailable("The shard cannot take records at the moment. Try again.");
+    case cell::Refusal::not_mine: call.services.metrics.records_unavailable.add(); return;
     case cell::Refusal::none:
     case cell::Refusal::failed: break;
   }
   call.services.metrics.records_failed.add();
+}
+
+kinesis::ApiError put_error(cell::Refusal refusal, const directory::Stream& stream, ShardIndex shard) {
+  switch (refusal) {
+    case cell::Refusal::throttled:
+      return kinesis::errors::shard_rate_exceeded(model::shard_id(shard), stream.name, stream.scope.account);
+    case cell::Refusal::unavailable:
+    case cell::Refusal::shard_closed:
+    case cell::Refusal::not_mine:
+      return kinesis::errors::service_unavailable("The shard cannot take records at the moment. Try again.");
+    case cell::Refusal::none:
+    case cell::Refusal::failed: break;
+  }
   return kinesis::errors::internal_failure();
 }
 

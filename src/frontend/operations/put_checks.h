@@ -39,8 +39,9 @@ struct RecordPlace {
 // shards again, and no map tells of that. False once `deadline` has passed without one.
 [[nodiscard]] env::Task<bool> wait_to_reroute(OperationCall& call, std::uint64_t version, MonotonicTime deadline);
 
-// The API's error for a refused append, and the metric that counts it.
-[[nodiscard]] kinesis::ApiError put_error(OperationCall& call, cell::Refusal refusal, const directory::Stream& stream,
-                                          ShardIndex shard);
+// Counts a record that was refused.
+void note_refused(OperationCall& call, cell::Refusal refusal);
+// The API's error for it.
+[[nodiscard]] kinesis::ApiError put_error(cell::Refusal refusal, const directory::Stream& stream, ShardIndex shard);
 
 }  // namespace weir::frontend

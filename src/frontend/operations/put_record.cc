@@ -24,6 +24,11 @@ std::optional<kinesis::ApiError> check_input(const OperationCall& call, const Pu
   return std::nullopt;
 }
 
+OperationResult refuse(OperationCall& call, cell::Refusal refusal, const directory::Stream& stream, ShardIndex shard) {
+  note_refused(call, refusal);
+  return std::unexpected(put_error(refusal, stream, shard));
+}
+
 std::string encode_success(const OperationCall& call, const directory::Shard& shard, const cell::AppendReply& reply) {
   kinesis::PutRecordOutput output;
   output.shard_id = model::shard_id(shard.index);
@@ -50,7 +55,7 @@ env::Task<OperationResult> put_record(OperationCall& call) {
     }
     const std::uint64_t bytes = record_bytes(*input.partition_key, *input.data);
     if (call.services.cell.may_take(call.core, stream->key_of(*shard), {&bytes, 1}) == 0) {
-      co_return std::unexpected(put_error(call, cell::Refusal::throttled, *stream, shard->index));
+      co_return refuse(call, cell::Refusal::throttled, *stream, shard->index);
     }
     journal::FragmentBuilder builder(stream->key_of(*shard), 1, bytes);
     builder.add(*input.partition_key, place.explicit_hash_key, *input.data);
@@ -64,9 +69,9 @@ env::Task<OperationResult> put_record(OperationCall& call) {
       call.services.metrics.record_bytes_in.add(bytes);
       co_return encode_success(call, *shard, reply);
     }
-    if (!is_rerouted(reply.refusal)) co_return std::unexpected(put_error(call, reply.refusal, *stream, shard->index));
+    if (!is_rerouted(reply.refusal)) co_return refuse(call, reply.refusal, *stream, shard->index);
     if (!co_await wait_to_reroute(call, map_version, deadline)) {
-      co_return std::unexpected(put_error(call, cell::Refusal::unavailable, *stream, shard->index));
+      co_return refuse(call, cell::Refusal::unavailable, *stream, shard->index);
     }
     WEIR_API_TRY(stream, find_stream_with_shards(call, input.stream_name, input.stream_arn));
   }

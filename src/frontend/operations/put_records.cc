@@ -157,6 +157,34 @@ void record_outcomes(const LaneShare& share, std::vector<Entry>& entries) {
   }
 }
 
+// Writes the failures of one request. Most of them are the same shard's, one after the other: those share one text.
+class FailureWriter {
+ public:
+  explicit FailureWriter(const directory::Stream& stream) noexcept : stream_(stream) {}
+
+  void write(kinesis::PutRecordsWriter& writer, cell::Refusal refusal, ShardIndex shard) {
+    if (!last_ || last_->refusal != refusal || last_->shard != shard) {
+      last_.emplace(refusal, shard, put_error(refusal, stream_, shard));
+    }
+    const kinesis::ApiError& error = last_->error;
+    if (error.code == kinesis::ApiErrorCode::provisioned_throughput_exceeded) {
+      writer.failure(kinesis::info(error.code).name, error.message);
+    } else {
+      writer.failure(kinesis::info(kinesis::ApiErrorCode::internal_failure).name,
+                     kinesis::errors::internal_service_failure_message);
+    }
+  }
+
+ private:
+  struct Failure {
+    cell::Refusal refusal;
+    ShardIndex shard;
+    kinesis::ApiError error;
+  };
+  const directory::Stream& stream_;
+  std::optional<Failure> last_;
+};
+
 std::string encode_outcomes(OperationCall& call, const directory::Stream& stream,
                             const std::vector<PutRecordsRequestEntry>& records, const std::vector<Entry>& entries) {
   kinesis::PutRecordsWriter writer(call.encoding, entries.size());
@@ -164,6 +192,7 @@ std::string encode_outcomes(OperationCall& call, const directory::Stream& stream
   std::array<char, model::sequence_number_digits> number;
   std::uint64_t bytes_in = 0;
   std::uint64_t records_in = 0;
+  FailureWriter failures(stream);
   for (std::size_t i = 0; i < entries.size(); ++i) {
     const Entry& entry = entries[i];
     if (is_stored(entry)) {
@@ -174,15 +203,11 @@ std::string encode_outcomes(OperationCall& call, const directory::Stream& stream
       ++records_in;
       continue;
     }
-    const kinesis::ApiError error =
-        put_error(call, entry.done ? entry.refusal : cell::Refusal::unavailable, stream, entry.shard);
-    if (error.code == kinesis::ApiErrorCode::provisioned_throughput_exceeded) {
-      writer.failure(kinesis::info(error.code).name, error.message);
-    } else {
-      writer.failure(kinesis::info(kinesis::ApiErrorCode::internal_failure).name,
-                     kinesis::errors::internal_service_failure_message);
-    }
+    const cell::Refusal refusal = entry.done ? entry.refusal : cell::Refusal::unavailable;
+    note_refused(call, refusal);
+    failures.write(writer, refusal, entry.shard);
   }
+  call.is_in_vain = call.is_over_rate && 2 * records_in < entries.size();
   call.services.metrics.records_in.add(records_in);
   call.services.metrics.record_bytes_in.add(bytes_in);
   return std::move(writer).finish();

@@ -210,7 +210,7 @@ env::Task<bool> Http1Connection::serve_request(Http1Framing framing) {
   context_->metrics.received_bytes.add(request_bytes_);
   HttpResponse response = co_await context_->handler.handle(request_);
   moves_ = context_->moves_after(response);
-  connection_->give_way(response.gives_way && !moves_);
+  context_->settle(*connection_, request_bytes_, response, moves_, rests_);
   finish_request();
   MemoryReservation reserved;
   if (const std::size_t bytes = response.body_bytes();

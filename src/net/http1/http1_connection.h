@@ -56,6 +56,7 @@ class Http1Connection final : public HttpConnection {
   bool idle_ = false;
   bool draining_ = false;
   bool moves_ = false;
+  Rests rests_;
 };
 
 }  // namespace weir::net

@@ -178,7 +178,7 @@ env::Task<void> Http2Connection::serve_stream(Http2Stream& stream) {
   }
   if (broken_) co_return;
   if (!draining_ && context_->moves_after(response)) moves_ = true;
-  connection_->give_way(response.gives_way && !moves_);
+  context_->settle(*connection_, stream.request.body.size(), response, moves_, rests_);
   if (response.ends_connection) begin_drain();
   if (const std::size_t bytes = response.body_bytes();
       bytes > unbudgeted_response_bytes && !stream.response_memory.resize(context_->resources.response_memory, bytes)) {

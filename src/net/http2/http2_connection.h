@@ -77,7 +77,8 @@ class Http2Connection final : public HttpConnection, private env::Timer {
   MonotonicTime idle_since_;
   bool had_requests_ = false;
   bool draining_ = false;
-  bool moves_ = false;     // requests that come wait until those in flight are answered, and it has moved
+  bool moves_ = false;  // requests that come wait until those in flight are answered, and it has moved
+  Rests rests_;
   bool leaving_ = false;   // that is so now
   bool ending_ = false;    // nothing more is read; what is queued still goes out
   bool finished_ = false;  // everything has gone out, and the session is over

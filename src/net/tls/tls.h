@@ -96,6 +96,7 @@ class TlsConnection final : public env::Connection {
   [[nodiscard]] env::Task<Result<std::size_t>> read_some(MutableBytes out, MonotonicTime deadline) override;
   [[nodiscard]] env::Task<Result<void>> write_all(std::span<const BytesView> parts, MonotonicTime deadline) override;
   void give_way(bool on) noexcept override { transport_->give_way(on); }
+  void rest(Duration time) noexcept override { transport_->rest(time); }
   void interrupt_read() noexcept override;
   void close() noexcept override;
   [[nodiscard]] const env::Endpoint& peer() const noexcept override;
